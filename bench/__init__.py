@@ -1,0 +1,2 @@
+"""Compares machine-check-safe memory copy strategies of x86 Linux."""
+

@@ -1,0 +1,86 @@
+/* Correctness of a copy that does not fault: every byte, and none beside. */
+#include <string.h>
+
+#include "copymc.h"
+
+#define MARGIN 64	/* canary bytes on each side of the destination */
+#define OFFSETS 64	/* offsets of each pointer in the small check */
+
+/* Fills an area with bytes that are never 0 and follow no short period. */
+void copymc_fill(void *area, size_t size, uint64_t seed)
+{
+	unsigned char *byte = area;
+	uint64_t state = seed * 2 + 1;
+
+	for (size_t i = 0; i < size; i++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		byte[i] = (unsigned char)(1 + (state >> 33) % 255);
+	}
+}
+
+static int64_t first_change(const unsigned char *byte, size_t size, unsigned char canary)
+{
+	for (size_t i = 0; i < size; i++)
+		if (byte[i] != canary)
+			return (int64_t)i;
+	return -1;
+}
+
+static int64_t first_difference(const unsigned char *a, const unsigned char *b, size_t size)
+{
+	if (!memcmp(a, b, size))
+		return -1;
+	for (size_t i = 0; i < size; i++)
+		if (a[i] != b[i])
+			return (int64_t)i;
+	return -1;
+}
+
+/*
+ * Copies once between canaries that differ from the source's first and last
+ * byte. Returns 1 and fills `out` if a byte is wrong, a canary changed or the
+ * return value is not 0; needs MARGIN writable bytes around dst.
+ */
+int copymc_check(copymc_fn kernel, void *dst, const void *src, size_t size,
+		 struct copymc_verdict *out)
+{
+	unsigned char *to = dst;
+	const unsigned char *from = src;
+	unsigned char canary = size ? (unsigned char)~from[size - 1] : 0xa5;
+	int64_t where;
+
+	memset(to - MARGIN, canary, size + 2 * MARGIN);
+	out->size = size;
+	out->returned = kernel(to, from, size);
+	where = first_difference(to, from, size);
+	if (where < 0) {
+		where = first_change(to + size, MARGIN, canary);
+		where = where < 0 ? where : where + (int64_t)size;
+	}
+	out->where = where;
+	if (where >= 0)
+		return 1;
+	where = first_change(to - MARGIN, MARGIN, canary);
+	out->where = where < 0 ? 0 : where - MARGIN;
+	return where >= 0 || out->returned != 0;
+}
+
+/*
+ * Every size 0..last_size at every pair of offsets modulo 64; stops at the
+ * first violation. dst and src point at 64-byte aligned areas with MARGIN
+ * writable bytes in front and last_size + 2 * MARGIN behind.
+ */
+int copymc_check_small(copymc_fn kernel, void *dst, void *src,
+		       size_t last_size, struct copymc_verdict *out)
+{
+	for (uint32_t d = 0; d < OFFSETS; d++)
+		for (uint32_t s = 0; s < OFFSETS; s++)
+			for (size_t size = 0; size <= last_size; size++)
+				if (copymc_check(kernel, (char *)dst + d,
+						 (char *)src + s, size, out)) {
+					out->dst_offset = d;
+					out->src_offset = s;
+					return 1;
+				}
+	return 0;
+}
