@@ -38,10 +38,11 @@ static int64_t first_difference(const unsigned char *a, const unsigned char *b, 
 
 /*
  * Copies once between canaries that differ from the source's first and last
- * byte. Returns 1 and fills `out` if a byte is wrong, a canary changed or the
- * return value is not 0; needs MARGIN writable bytes around dst.
+ * byte. Returns 1 and fills `out` if a byte is wrong, a canary changed or, where
+ * the contract counts bytes, the return value is not 0; needs MARGIN writable
+ * bytes around dst.
  */
-int copymc_check(copymc_fn kernel, void *dst, const void *src, size_t size,
+int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_t size,
 		 struct copymc_verdict *out)
 {
 	unsigned char *to = dst;
@@ -62,7 +63,7 @@ int copymc_check(copymc_fn kernel, void *dst, const void *src, size_t size,
 		return 1;
 	where = first_change(to - MARGIN, MARGIN, canary);
 	out->where = where < 0 ? 0 : where - MARGIN;
-	return where >= 0 || out->returned != 0;
+	return where >= 0 || (counts && out->returned != 0);
 }
 
 /*
@@ -70,13 +71,13 @@ int copymc_check(copymc_fn kernel, void *dst, const void *src, size_t size,
  * first violation. dst and src point at 64-byte aligned areas with MARGIN
  * writable bytes in front and last_size + 2 * MARGIN behind.
  */
-int copymc_check_small(copymc_fn kernel, void *dst, void *src,
+int copymc_check_small(copymc_fn kernel, int counts, void *dst, void *src,
 		       size_t last_size, struct copymc_verdict *out)
 {
 	for (uint32_t d = 0; d < OFFSETS; d++)
 		for (uint32_t s = 0; s < OFFSETS; s++)
 			for (size_t size = 0; size <= last_size; size++)
-				if (copymc_check(kernel, (char *)dst + d,
+				if (copymc_check(kernel, counts, (char *)dst + d,
 						 (char *)src + s, size, out)) {
 					out->dst_offset = d;
 					out->src_offset = s;

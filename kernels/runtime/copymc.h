@@ -44,9 +44,9 @@ struct copymc_verdict {
 	uint32_t dst_offset;
 	uint32_t src_offset;
 };
-int copymc_check(copymc_fn kernel, void *dst, const void *src, size_t size,
+int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_t size,
 		 struct copymc_verdict *out);
-int copymc_check_small(copymc_fn kernel, void *dst, void *src,
+int copymc_check_small(copymc_fn kernel, int counts, void *dst, void *src,
 		       size_t last_size, struct copymc_verdict *out);
 void copymc_fill(void *area, size_t size, uint64_t seed);
 

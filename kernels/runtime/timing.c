@@ -1,4 +1,5 @@
 /* The timed loop. Nothing but the copy and the loop runs between two clocks. */
+#define _GNU_SOURCE /* RUSAGE_THREAD */
 #include <sys/resource.h>
 #include <time.h>
 

@@ -12,7 +12,7 @@
 /* STORE_LOOP(name, width, move, register): fills by aligned-agnostic stores */
 #define STORE_LOOP(name, width, move, datum, leave)	\
 ENTRY(name);						\
-	cmpq	$(4 * width), size;			\
+	cmpq	$(4 * width), bytes;			\
 	jb	SYMBOL(store_string);			\
 	leaq	-(4 * width)(dst,bytes), %rcx;		\
 1:	move	datum, (dst);				\

@@ -1,0 +1,40 @@
+# copymc: `make test` and `make bench` set up .venv and run; nothing is done twice.
+PYTHON ?= python3
+PRESET ?= default
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(wildcard kernels/*.h kernels/*.txt kernels/*/*.[chS])
+SETUP := pyproject.toml constraints.txt kernels/CMakeLists.txt $(NATIVE)
+PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
+
+OS := $(shell uname -s)
+ARCH := $(shell uname -m)
+ifneq ($(OS)-$(ARCH),Linux-x86_64)
+$(error copymc: needs Linux on x86_64, this is $(OS) on $(ARCH))
+endif
+ifeq ($(shell command -v $(CC)),)
+$(error copymc: no C compiler "$(CC)"; install gcc or clang, or set CC)
+endif
+
+.PHONY: bench test clean
+
+$(VENV)/.installed: $(SETUP)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) scikit-build-core cffi cmake ninja
+	$(PIP) --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.installed
+	$(PIP) --no-build-isolation -e '.[test]'
+	touch $@
+
+bench: $(VENV)/.installed
+	$(BIN)/copymc run --preset $(PRESET)
+
+test: $(VENV)/.tests
+	$(BIN)/ruff check bench tests
+	$(BIN)/mypy
+	$(BIN)/pytest -q
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""What every kernel of the catalogue does when nothing fails."""
