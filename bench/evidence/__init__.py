@@ -1,0 +1,1 @@
+"""From values to estimates and ratios; could run on another computer."""

@@ -1,0 +1,1 @@
+"""What this machine can copy, where, and how it is disturbed."""

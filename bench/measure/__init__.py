@@ -1,0 +1,1 @@
+"""From options to values: plan, sweep, campaign."""

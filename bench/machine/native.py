@@ -1,0 +1,157 @@
+"""The compiled kernels as typed calls; the only module that touches cffi."""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+
+from bench.machine import _native
+from bench.model import PAGE, PHASES, Kernel, Value
+
+_ffi, _lib = _native.ffi, _native.lib
+
+SOURCE_HASH: str = _ffi.string(_lib.copymc_source_hash).decode()
+"""SHA-256 of all C and assembly that this extension was built from."""
+
+COMPILER: str = _ffi.string(_lib.copymc_compiler).decode()
+DEBUG_BUILD: bool = bool(_lib.copymc_debug_build)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A wrong copy: `where` counts bytes from dst, `returned` is the return value."""
+
+    where: int
+    returned: int
+    size: int
+    dst_offset: int = 0
+    src_offset: int = 0
+
+
+def _text(pointer: object) -> str:
+    return str(_ffi.string(pointer).decode())
+
+
+def _address(pointer: object) -> int:
+    return int(_ffi.cast("uintptr_t", pointer))
+
+
+def compiled_kernels() -> tuple[Kernel, ...]:
+    """The catalogue's rows in order, images of a dispatch included."""
+    rows = (_lib.copymc_kernels[i] for i in range(_lib.copymc_kernel_count))
+    return tuple(
+        Kernel(
+            name=_text(row.name),
+            contract=_text(row.contract),
+            safe=bool(row.safe),
+            role=_text(row.role),
+            needs=tuple(_text(row.needs).split()),
+            summary=_text(row.summary),
+            addresses=tuple(_address(row.start[i]) for i in range(len(PHASES))),
+            ends=tuple(_address(row.end[i]) for i in range(len(PHASES))),
+        )
+        for row in rows
+    )
+
+
+def cpu_has(feature: str) -> bool | None:
+    """Whether a feature of the catalogue's `needs` can be used; None if it is unknown."""
+    answer = _lib.copymc_cpu_has(feature.encode())
+    return None if answer < 0 else bool(answer)
+
+
+def cpuid(leaf: int, subleaf: int = 0) -> tuple[int, int, int, int]:
+    """eax, ebx, ecx, edx of a CPUID leaf; zeroes where the CPU lacks it."""
+    out = _ffi.new("uint32_t[4]")
+    _lib.copymc_cpuid(leaf, subleaf, out)
+    return (out[0], out[1], out[2], out[3])
+
+
+def core_ghz(adds: int = 2_000_000) -> float:
+    """The core clock in GHz, from a chain of dependent additions of one cycle each."""
+    return float(_lib.copymc_core_ghz(adds))
+
+
+class NativeTimer:
+    """Times kernels in C; `sweep` takes any object with these methods."""
+
+    def __init__(self) -> None:
+        self._out = _ffi.new("struct copymc_value *")
+
+    def time(self, address: int, dst: int, src: int, size: int, loops: int, spin: int = 0) -> Value:
+        """One chunk of `loops` calls after a warm-up call.
+
+        `spin` is a delay inside the timed stretch, in groups of 16 core cycles.
+        """
+        out = self._out
+        _lib.copymc_time(
+            _ffi.cast("copymc_fn", address),
+            _ffi.cast("void *", dst),
+            _ffi.cast("void *", src),
+            size,
+            loops,
+            spin,
+            out,
+        )
+        return Value(out.wall_ns, out.cpu_ns, out.switches, out.canary_ns)
+
+    def core_ghz(self) -> float:
+        """The core clock now, GHz; the best of three, as an interrupt only slows it."""
+        return max(core_ghz() for _ in range(3))
+
+    def check(self, kernel: Kernel, address: int, dst: int, src: int, size: int) -> Violation | None:
+        """Copies once between canaries; None if every byte is right."""
+        return check(kernel, address, dst, src, size)
+
+
+def check(kernel: Kernel, address: int, dst: int, src: int, size: int) -> Violation | None:
+    """Copies once from src to dst; None if every byte and 64 bytes around dst are right."""
+    out = _ffi.new("struct copymc_verdict *")
+    wrong = _lib.copymc_check(
+        _ffi.cast("copymc_fn", address),
+        kernel.counts,
+        _ffi.cast("void *", dst),
+        _ffi.cast("void *", src),
+        size,
+        out,
+    )
+    return Violation(out.where, out.returned, size) if wrong else None
+
+
+def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | None:
+    """Copies sizes 0..last_size at every pair of offsets modulo 64; the first violation."""
+    dst, src = Area(last_size + PAGE), Area(last_size + PAGE)
+    out = _ffi.new("struct copymc_verdict *")
+    wrong = _lib.copymc_check_small(
+        _ffi.cast("copymc_fn", address),
+        kernel.counts,
+        _ffi.cast("void *", dst.address),
+        _ffi.cast("void *", src.address),
+        last_size,
+        out,
+    )
+    if not wrong:
+        return None
+    return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
+
+
+class Area:
+    """Fresh anonymous memory, filled with non-zero bytes so that every page is its own.
+
+    Attributes:
+        address: page-aligned start of `size` usable bytes, one page of margin around them.
+    """
+
+    def __init__(self, size: int, seed: int = 1) -> None:
+        whole = (size + 3 * PAGE) // PAGE * PAGE
+        self._map = mmap.mmap(-1, whole)
+        self._view = _ffi.from_buffer(self._map)
+        self.address = _address(self._view) + PAGE
+        self.size = size
+        _lib.copymc_fill(self._view, whole, seed)
+
+
+def code(kernel: Kernel, phase_index: int) -> bytes:
+    """The machine code of a kernel at one phase as it lies in memory; empty if not ours."""
+    start, end = kernel.addresses[phase_index], kernel.ends[phase_index]
+    return bytes(_ffi.buffer(_ffi.cast("char *", start), end - start)) if end else b""

@@ -1,0 +1,236 @@
+"""The words of the suite as frozen records; imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+PHASES = (0, 16, 32, 48)
+"""Start addresses of a kernel's code modulo 64 (bytes); 16 is what a linker guarantees."""
+
+PAGE = 4096
+"""Bytes after which pointer offsets repeat (4 KiB aliasing), and the page size."""
+
+TWIN = ":twin"
+"""Suffix of a kernel that is measured under a second name in the same block."""
+
+SLOWED = ":slowed"
+"""Suffix of a twin with a known delay added inside the timed stretch."""
+
+Scalar = int | float | str
+"""What a results file may hold as a metadata value."""
+
+
+class CopymcError(Exception):
+    """An error whose one-line text names the thing, its value and what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A copy routine that can be called.
+
+    Attributes:
+        name: unique; the name on the command line and in every output.
+        contract: what the return value promises: plain, uncopied, status, flagged.
+        safe: a bad source byte is touched only once.
+        role: copy (compared), floor (the harness alone), bound (the machine alone).
+        needs: CPU features without which it must not run.
+        summary: one line for people.
+        addresses: entry point at each of PHASES.
+        ends: first address after the code at each of PHASES; 0 where it is not ours.
+    """
+
+    name: str
+    contract: str
+    safe: bool
+    role: str
+    needs: tuple[str, ...]
+    summary: str
+    addresses: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the return value must be 0 after a copy that did not fault."""
+        return self.contract != "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Something that cannot run here, and why; listed, never dropped."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """Where the bytes of one call lie; sizes and offsets in bytes.
+
+    Attributes:
+        size: bytes copied by one call.
+        src_offset: source address modulo 4096.
+        delta: (dst - src) modulo 4096.
+        residency: where the lines are before the call.
+    """
+
+    size: int
+    src_offset: int
+    delta: int
+    residency: str = "hot"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """One kernel at one point; equal cases have equal names."""
+
+    kernel: str
+    point: Point
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name in a results file, unique within a run."""
+        p = self.point
+        return f"{self.kernel}/{p.size}/s{p.src_offset}/d{p.delta}/{p.residency}"
+
+    def to_metadata(self) -> dict[str, Scalar]:
+        """Every parameter of the case, as plain values under its own word."""
+        p = self.point
+        return {
+            "kernel": self.kernel,
+            "size": p.size,
+            "src_offset": p.src_offset,
+            "delta": p.delta,
+            "residency": p.residency,
+        }
+
+    @staticmethod
+    def from_metadata(metadata: Mapping[str, object]) -> Case:
+        """The case whose `to_metadata` this is; CopymcError names a missing or wrong key."""
+        words = {}
+        for key, kind in _CASE_KEYS.items():
+            if type(metadata.get(key)) is not kind:
+                raise CopymcError(f"metadata {key!r} is {metadata.get(key)!r}, not {kind.__name__}")
+            words[key] = metadata[key]
+        kernel = words.pop("kernel")
+        return Case(str(kernel), Point(**words))  # type: ignore[arg-type]  # checked above
+
+
+_CASE_KEYS: dict[str, type] = {
+    "kernel": str,
+    "size": int,
+    "src_offset": int,
+    "delta": int,
+    "residency": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Kernels that are measured together at one point, so that ratios are paired.
+
+    Attributes:
+        point: where the bytes lie.
+        kernels: names, without order.
+        rounds: sub-rounds; each gives one value per kernel.
+    """
+
+    point: Point
+    kernels: tuple[str, ...]
+    rounds: int
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The block's cases in the order of its kernels."""
+        return tuple(Case(kernel, self.point) for kernel in self.kernels)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run visits, as a pure function of the options and the machine's caches.
+
+    Attributes:
+        blocks: every worker process visits all of them, each in its own order.
+        processes: worker processes.
+        seed: decides phases, block order and kernel order.
+        chunk_ns: least wall time of one value, ns.
+        preset: the preset's name, for the record.
+    """
+
+    blocks: tuple[Block, ...]
+    processes: int
+    seed: int
+    chunk_ns: int
+    preset: str
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of all kernels measured, in order of first appearance."""
+        return tuple(dict.fromkeys(k for block in self.blocks for k in block.kernels))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One timed chunk.
+
+    Attributes:
+        wall_ns: wall time of all its calls, ns.
+        cpu_ns: thread CPU time over the same stretch, ns.
+        switches: involuntary context switches in it.
+        canary_ns: a fixed number of empty calls just after it, ns.
+    """
+
+    wall_ns: int
+    cpu_ns: int
+    switches: int
+    canary_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process measured for one case.
+
+    Attributes:
+        case: the case.
+        loops: calls in each value.
+        values: seconds per call, one per sub-round; the index pairs kernels of a block.
+        rejected: sub-rounds whose value stayed contaminated after all retries.
+        retries: (sub-round, seconds per call) of contaminated values that were replaced.
+    """
+
+    case: Case
+    loops: int
+    values: tuple[float, ...]
+    rejected: tuple[int, ...] = ()
+    retries: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One worker process.
+
+    Attributes:
+        index: its number in the run, from 0.
+        phase: start address of every kernel's code modulo 64, bytes.
+        facts: what else it noted (core_ghz, cpu, duration in s, ...).
+        measured: its cases.
+    """
+
+    index: int
+    phase: int
+    facts: Mapping[str, Scalar]
+    measured: Sequence[Measured]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One results file.
+
+    Attributes:
+        metadata: host facts, options, version and hash, as plain values.
+        processes: what each process measured.
+    """
+
+    metadata: Mapping[str, Scalar]
+    processes: Sequence[Process]
+    source: str = field(default="", compare=False)

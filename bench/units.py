@@ -1,0 +1,87 @@
+"""Text to numbers and back: the only place where a unit becomes text."""
+
+from __future__ import annotations
+
+import re
+
+from bench.model import CopymcError
+
+_FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_DECIMAL = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+_LARGEST = 1 << 32  # the kernel's own routines count in 32 bits
+
+
+def parse_size(text: str) -> int:
+    """The number of bytes that `64`, `4K`, `4KiB`, `1M` or `2kB` names."""
+    match = re.fullmatch(r"(\d+)\s*(?:([KMG]?)(?:iB|B)?|([kMG]B))", text.strip())
+    if text.strip()[-2:] in _DECIMAL and (decimal := re.fullmatch(r"(\d+)\s*..", text.strip())):
+        return _bounded(int(decimal[1]) * _DECIMAL[text.strip()[-2:]], text)
+    if not match or match[2] is None:
+        raise CopymcError(f"size {text!r} is not a number of bytes such as 64, 4K or 1MiB")
+    return _bounded(int(match[1]) * _FACTORS[match[2]], text)
+
+
+def _bounded(size: int, text: str) -> int:
+    if size >= _LARGEST:
+        raise CopymcError(f"size {text!r} is too large: copies stay below 4 GiB")
+    return size
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Sizes of a list such as `64,4K..1M` (ranges double), sorted, without repeats."""
+    sizes: set[int] = set()
+    for item in text.split(","):
+        first, dots, last = item.partition("..")
+        low, high = parse_size(first), parse_size(last if dots else first)
+        if low > high or (dots and low == 0):
+            raise CopymcError(f"size range {item!r} must double from a lower to a higher size")
+        while low <= high:
+            sizes.add(low)
+            low = low * 2 or 1
+            if not dots:
+                break
+    return tuple(sorted(sizes))
+
+
+def parse_offsets(text: str, word: str) -> tuple[int, ...]:
+    """Offsets modulo 4096 of a list such as `0,8,-64,2K`; `word` names them in errors."""
+    offsets: dict[int, None] = {}
+    for item in text.split(","):
+        sign, digits = (-1, item.strip()[1:]) if item.strip().startswith("-") else (1, item)
+        try:
+            offset = parse_size(digits)
+        except CopymcError as error:
+            raise CopymcError(f"{word} {item!r} is not a number of bytes such as 8 or -64") from error
+        if offset >= 4096:
+            raise CopymcError(f"{word} {item!r} is outside -4095..4095: it counts modulo 4096")
+        offsets[sign * offset % 4096] = None
+    return tuple(offsets)
+
+
+def format_size(size: int) -> str:
+    """The shortest exact text of a size: `96 B`, `4 KiB`, `1 MiB`."""
+    for suffix, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size and size % factor == 0:
+            return f"{size // factor} {suffix}"
+    return f"{size} B"
+
+
+def format_number(number: float) -> str:
+    """A positive number with three significant digits and no exponent below a million."""
+    if number == 0 or number != number:
+        return "-" if number else "0"
+    if number >= 1e6:
+        return f"{number:.3g}"
+    digits = max(0, 2 - len(str(int(abs(number)))) + (1 if abs(number) >= 1 else 2))
+    return f"{number:.{min(digits, 3)}f}"
+
+
+def format_duration(seconds: float) -> str:
+    """`42 s` or `2 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def gigabytes_per_second(size: int, seconds: float) -> float:
+    """Throughput in 10^9 bytes per second."""
+    return size / seconds / 1e9
