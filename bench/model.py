@@ -38,6 +38,7 @@ class Kernel:
         summary: one line for people.
         addresses: entry point at each of PHASES.
         ends: first address after the code at each of PHASES; 0 where it is not ours.
+
     """
 
     name: str
@@ -72,6 +73,7 @@ class Point:
         src_offset: source address modulo 4096.
         delta: (dst - src) modulo 4096.
         residency: where the lines are before the call.
+
     """
 
     size: int
@@ -133,11 +135,14 @@ class Block:
         point: where the bytes lie.
         kernels: names, without order.
         rounds: sub-rounds; each gives one value per kernel.
+        warmups: calls before each timed chunk.
+
     """
 
     point: Point
     kernels: tuple[str, ...]
     rounds: int
+    warmups: int = 1
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -155,6 +160,7 @@ class Plan:
         seed: decides phases, block order and kernel order.
         chunk_ns: least wall time of one value, ns.
         preset: the preset's name, for the record.
+
     """
 
     blocks: tuple[Block, ...]
@@ -170,6 +176,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """The arguments of one copy; addresses as integers, size in bytes."""
+
+    dst: int
+    src: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One timed chunk.
 
@@ -178,6 +193,7 @@ class Value:
         cpu_ns: thread CPU time over the same stretch, ns.
         switches: involuntary context switches in it.
         canary_ns: a fixed number of empty calls just after it, ns.
+
     """
 
     wall_ns: int
@@ -193,13 +209,16 @@ class Measured:
     Attributes:
         case: the case.
         loops: calls in each value.
+        spin: delay added to each value, in groups of 16 core cycles; 0 but for `:slowed`.
         values: seconds per call, one per sub-round; the index pairs kernels of a block.
         rejected: sub-rounds whose value stayed contaminated after all retries.
         retries: (sub-round, seconds per call) of contaminated values that were replaced.
+
     """
 
     case: Case
     loops: int
+    spin: int
     values: tuple[float, ...]
     rejected: tuple[int, ...] = ()
     retries: tuple[tuple[int, float], ...] = ()
@@ -214,6 +233,7 @@ class Process:
         phase: start address of every kernel's code modulo 64, bytes.
         facts: what else it noted (core_ghz, cpu, duration in s, ...).
         measured: its cases.
+
     """
 
     index: int
@@ -229,6 +249,7 @@ class Study:
     Attributes:
         metadata: host facts, options, version and hash, as plain values.
         processes: what each process measured.
+
     """
 
     metadata: Mapping[str, Scalar]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from bench.model import CopymcError
@@ -51,7 +52,8 @@ def parse_offsets(text: str, word: str) -> tuple[int, ...]:
         try:
             offset = parse_size(digits)
         except CopymcError as error:
-            raise CopymcError(f"{word} {item!r} is not a number of bytes such as 8 or -64") from error
+            message = f"{word} {item!r} is not a number of bytes such as 8 or -64"
+            raise CopymcError(message) from error
         if offset >= 4096:
             raise CopymcError(f"{word} {item!r} is outside -4095..4095: it counts modulo 4096")
         offsets[sign * offset % 4096] = None
@@ -68,7 +70,7 @@ def format_size(size: int) -> str:
 
 def format_number(number: float) -> str:
     """A positive number with three significant digits and no exponent below a million."""
-    if number == 0 or number != number:
+    if number == 0 or math.isnan(number):
         return "-" if number else "0"
     if number >= 1e6:
         return f"{number:.3g}"

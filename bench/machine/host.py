@@ -1,4 +1,4 @@
-"""This machine: its CPU, what Linux does on it, and what disturbs a measurement."""
+"""Facts of the machine: its CPU, what Linux does on it, and what disturbs a measurement."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class Cache:
     level: int
     kind: str
     size: int
+
+    def __str__(self) -> str:
+        return f"L{self.level} {self.kind} {self.size >> 10} KiB"
 
 
 def require_platform() -> None:
@@ -199,7 +202,7 @@ def facts() -> dict[str, Scalar]:
         "microcode": info.get("microcode", "unknown"),
         "cpu_flags": info.get("flags", "unknown"),
         "string_features": " ".join(w for w, has in features().items() if has) or "none",
-        "caches": ", ".join(f"L{c.level} {c.kind} {c.size >> 10} KiB" for c in caches()) or "unknown",
+        "caches": ", ".join(map(str, caches())) or "unknown",
         "kernel_release": platform.release(),
         "hypervisor": hypervisor() or "none",
         "clocksource": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")

@@ -6,7 +6,7 @@ import mmap
 from dataclasses import dataclass
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, Kernel, Value
+from bench.model import PAGE, PHASES, Call, Kernel, Value
 
 _ffi, _lib = _native.ffi, _native.lib
 
@@ -78,58 +78,41 @@ class NativeTimer:
     def __init__(self) -> None:
         self._out = _ffi.new("struct copymc_value *")
 
-    def time(self, address: int, dst: int, src: int, size: int, loops: int, spin: int = 0) -> Value:
-        """One chunk of `loops` calls after a warm-up call.
+    def time(self, address: int, call: Call, loops: int, spin: int, warmups: int) -> Value:
+        """One chunk of `loops` calls after `warmups` calls that are not timed.
 
         `spin` is a delay inside the timed stretch, in groups of 16 core cycles.
         """
-        out = self._out
-        _lib.copymc_time(
-            _ffi.cast("copymc_fn", address),
-            _ffi.cast("void *", dst),
-            _ffi.cast("void *", src),
-            size,
-            loops,
-            spin,
-            out,
-        )
+        fn, out = _ffi.cast("copymc_fn", address), self._out
+        dst, src = _ffi.cast("void *", call.dst), _ffi.cast("void *", call.src)
+        _lib.copymc_time(fn, dst, src, call.size, loops, spin, warmups, out)
         return Value(out.wall_ns, out.cpu_ns, out.switches, out.canary_ns)
 
     def core_ghz(self) -> float:
         """The core clock now, GHz; the best of three, as an interrupt only slows it."""
         return max(core_ghz() for _ in range(3))
 
-    def check(self, kernel: Kernel, address: int, dst: int, src: int, size: int) -> Violation | None:
+    def check(self, kernel: Kernel, address: int, call: Call) -> Violation | None:
         """Copies once between canaries; None if every byte is right."""
-        return check(kernel, address, dst, src, size)
+        return check(kernel, address, call)
 
 
-def check(kernel: Kernel, address: int, dst: int, src: int, size: int) -> Violation | None:
-    """Copies once from src to dst; None if every byte and 64 bytes around dst are right."""
+def check(kernel: Kernel, address: int, call: Call) -> Violation | None:
+    """Copies once; None if every byte and the 64 bytes on both sides of dst are right."""
     out = _ffi.new("struct copymc_verdict *")
-    wrong = _lib.copymc_check(
-        _ffi.cast("copymc_fn", address),
-        kernel.counts,
-        _ffi.cast("void *", dst),
-        _ffi.cast("void *", src),
-        size,
-        out,
-    )
-    return Violation(out.where, out.returned, size) if wrong else None
+    fn = _ffi.cast("copymc_fn", address)
+    dst, src = _ffi.cast("void *", call.dst), _ffi.cast("void *", call.src)
+    wrong = _lib.copymc_check(fn, kernel.counts, dst, src, call.size, out)
+    return Violation(out.where, out.returned, call.size) if wrong else None
 
 
 def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | None:
     """Copies sizes 0..last_size at every pair of offsets modulo 64; the first violation."""
     dst, src = Area(last_size + PAGE), Area(last_size + PAGE)
     out = _ffi.new("struct copymc_verdict *")
-    wrong = _lib.copymc_check_small(
-        _ffi.cast("copymc_fn", address),
-        kernel.counts,
-        _ffi.cast("void *", dst.address),
-        _ffi.cast("void *", src.address),
-        last_size,
-        out,
-    )
+    fn = _ffi.cast("copymc_fn", address)
+    to, from_ = _ffi.cast("void *", dst.address), _ffi.cast("void *", src.address)
+    wrong = _lib.copymc_check_small(fn, kernel.counts, to, from_, last_size, out)
     if not wrong:
         return None
     return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
@@ -140,6 +123,7 @@ class Area:
 
     Attributes:
         address: page-aligned start of `size` usable bytes, one page of margin around them.
+
     """
 
     def __init__(self, size: int, seed: int = 1) -> None:

@@ -33,7 +33,8 @@ struct copymc_value {
 	uint32_t canary_ns;	/* a fixed number of empty calls, just after */
 };
 void copymc_time(copymc_fn kernel, void *dst, const void *src, size_t size,
-		 uint64_t loops, uint64_t spin, struct copymc_value *out);
+		 uint64_t loops, uint64_t spin, uint64_t warmups,
+		 struct copymc_value *out);
 double copymc_core_ghz(uint64_t adds);
 
 /* The first violation that a check met; where counts from dst. */

@@ -27,17 +27,19 @@ static uint32_t involuntary_switches(void)
 }
 
 /*
- * Times `loops` calls after one warm-up call. `spin` groups of 16 dependent
+ * Times `loops` calls after `warmups` calls that are not timed. `spin` groups of 16 dependent
  * additions are added inside the timed stretch: a true, known delay for the
  * twin that must be found slower, 0 for everything else.
  */
 void copymc_time(copymc_fn kernel, void *dst, const void *src, size_t size,
-		 uint64_t loops, uint64_t spin, struct copymc_value *out)
+		 uint64_t loops, uint64_t spin, uint64_t warmups,
+		 struct copymc_value *out)
 {
 	uint32_t switches = involuntary_switches();
 	uint64_t cpu, wall;
 
-	kernel(dst, src, size);
+	for (uint64_t i = 0; i < warmups; i++)
+		kernel(dst, src, size);
 	cpu = now(CLOCK_THREAD_CPUTIME_ID);
 	wall = now(CLOCK_MONOTONIC);
 	for (uint64_t i = 0; i < loops; i++) {

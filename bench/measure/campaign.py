@@ -1,0 +1,194 @@
+"""Spawns the worker processes of a plan, one after the other, and gathers their values."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.measure.plan import phase_of
+from bench.measure.sweep import Assignment, Visit
+from bench.model import PHASES, Measured, Plan, Process, Scalar
+
+SILENCE_S = 120.0
+"""A worker that writes nothing for so long hangs and is killed, s."""
+
+_KEPT_ENVIRON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One more block is measured; `done` of `total` blocks over all processes."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A worker process that did not finish, and why."""
+
+    process: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Worker:
+    """What one process has delivered so far."""
+
+    index: int
+    measured: list[Measured] = field(default_factory=list)
+    visits: int = 0
+    facts: dict[str, Scalar] = field(default_factory=dict)
+
+
+def clean_environ(
+    environ: Mapping[str, str], inherit: Sequence[str] = (), everything: bool = False
+) -> dict[str, str]:
+    """The environment of the workers: a few variables, as it moves the stack and tunes libc."""
+    if everything:
+        return dict(environ)
+    return {name: environ[name] for name in (*_KEPT_ENVIRON, *inherit) if name in environ}
+
+
+class Campaign:
+    """Runs a plan. What was measured stays in `processes`, however `events` ends."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        cpu: int,
+        environ: Mapping[str, str],
+        command: Sequence[str] = (sys.executable, "-P", "-m", "bench.measure.sweep"),
+    ) -> None:
+        self._plan = plan
+        self._cpu = cpu
+        self._environ = dict(environ)
+        self._command = list(command)
+        self._workers: list[_Worker] = []
+        self._fixed: dict[str, tuple[int, int]] = {}
+        self.failures: list[Failure] = []
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """What every process measured so far, unfinished ones included."""
+        return tuple(
+            Process(worker.index, self._phase(worker.index), worker.facts, tuple(worker.measured))
+            for worker in self._workers
+            if worker.measured
+        )
+
+    def _phase(self, index: int) -> int:
+        return PHASES[phase_of(self._plan, index)]
+
+    @property
+    def missing(self) -> str:
+        """What the plan wanted and nobody measured, in words; empty if nothing."""
+        blocks = len(self._plan.blocks)
+        whole = sum(worker.visits == blocks for worker in self._workers)
+        partial = [w for w in self._workers if 0 < w.visits < blocks]
+        if whole == self._plan.processes:
+            return ""
+        parts = [f"process {w.index} has {w.visits} of {blocks} blocks" for w in partial]
+        absent = self._plan.processes - whole - len(partial)
+        parts += [f"{absent} of {self._plan.processes} processes have nothing"] if absent else []
+        return "; ".join(parts)
+
+    def events(self) -> Iterator[Progress]:
+        """Runs every process; two failures in a row end the run early."""
+        for index in range(self._plan.processes):
+            yield from self._process(index)
+            if len(self.failures) >= 2 and self.failures[-2].process == index - 1:
+                return
+
+    def _process(self, index: int) -> Iterator[Progress]:
+        worker = _Worker(index)
+        self._workers.append(worker)
+        child = self._spawn(index)
+        try:
+            for line in _lines(child):
+                yield from self._take(worker, json.loads(line))
+            reason = _end(child)
+        finally:
+            _kill(child)
+        if reason or worker.visits < len(self._plan.blocks):
+            self.failures.append(Failure(index, reason or "it ended early"))
+
+    def _spawn(self, index: int) -> subprocess.Popen[bytes]:
+        work = Assignment(self._plan, index, self._cpu, self._fixed)
+        child = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environ,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which keeps the values
+        )
+        assert child.stdin is not None  # noqa: S101 (narrows the type)
+        try:
+            child.stdin.write(work.to_json().encode())
+            child.stdin.close()
+        except BrokenPipeError:
+            pass  # it died at once; its exit status is reported below
+        return child
+
+    def _take(self, worker: _Worker, line: dict[str, Any]) -> Iterator[Progress]:
+        if "facts" in line:
+            worker.facts.update(line["facts"])
+            return
+        visit = Visit.from_json(line, self._plan)
+        worker.measured.extend(visit.measured)
+        worker.visits += 1
+        for measured in visit.measured:
+            self._fixed.setdefault(measured.case.name, (measured.loops, measured.spin))
+        done = sum(w.visits for w in self._workers)
+        yield Progress(done, len(self._plan.blocks) * self._plan.processes)
+
+
+def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Whole lines as they come; ends at the end of file or after SILENCE_S without any."""
+    assert child.stdout is not None  # noqa: S101 (narrows the type)
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while selector.select(SILENCE_S):
+            chunk = os.read(child.stdout.fileno(), 1 << 16)
+            if not chunk:
+                return
+            *lines, pending = (pending + chunk).split(b"\n")
+            yield from lines
+    child.kill()
+
+
+def _end(child: subprocess.Popen[bytes]) -> str:
+    """Why the worker failed, in one line; empty if it did not."""
+    assert child.stderr is not None  # noqa: S101 (narrows the type)
+    text = child.stderr.read().decode(errors="replace").strip()
+    status = child.wait()
+    if status == 0:
+        return ""
+    died = f"died by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
+    last = text.splitlines()[-1].removeprefix("copymc: ") if text else ""
+    return f"it {died}: {last}" if last else f"it {died}"
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.kill()
+        child.wait()
+    for stream in (child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def leave(cpu: int) -> None:
+    """Moves this process off the CPU that measures, where another is allowed."""
+    others = os.sched_getaffinity(0) - {cpu}
+    if others:
+        os.sched_setaffinity(0, others)

@@ -1,0 +1,276 @@
+"""A worker process: visits every block of the plan and writes one line of JSON for each.
+
+Started by `campaign` with the assignment on standard input. Imports neither numpy
+nor matplotlib, and pyperf only after the last value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from bench.machine import catalog, native
+from bench.measure.gate import RETRIES, Gate
+from bench.measure.plan import block_order, checks_large, kernel_orders, phase_of
+from bench.model import (
+    PAGE,
+    PHASES,
+    SLOWED,
+    TWIN,
+    Block,
+    Call,
+    Case,
+    CopymcError,
+    Kernel,
+    Measured,
+    Plan,
+    Point,
+    Scalar,
+    Value,
+)
+
+SLOW_FRACTION = 0.005
+"""Share of its time by which a `:slowed` twin is truly slower."""
+
+_SPIN_CYCLES = 16  # core cycles of one spin group
+_LARGE_CHECK = 1 << 20  # bytes; larger copies are proved once per phase, not per process
+_LOOPS_MAX = 1 << 24
+
+
+class Timer(Protocol):
+    """What the sweep needs of a machine; tests give it a fake clock."""
+
+    def time(self, address: int, call: Call, loops: int, spin: int, warmups: int) -> Value:
+        """One chunk of calls."""
+
+    def core_ghz(self) -> float:
+        """Core cycles per ns."""
+
+    def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
+        """None if the copy is right, else what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What one worker process has to do.
+
+    Attributes:
+        plan: the whole plan; the process visits all of its blocks.
+        process: its number in the run, from 0.
+        cpu: CPU to run on; -1 to stay unpinned.
+        fixed: (loops, spin) of the cases that an earlier process calibrated, by case name.
+
+    """
+
+    plan: Plan
+    process: int
+    cpu: int
+    fixed: Mapping[str, tuple[int, int]]
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Assignment:
+        """The assignment whose `to_json` this is."""
+        data = json.loads(text)
+        plan = data["plan"]
+        plan["blocks"] = tuple(
+            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"], b["warmups"])
+            for b in plan["blocks"]
+        )
+        fixed = {name: (loops, spin) for name, (loops, spin) in data["fixed"].items()}
+        return Assignment(Plan(**plan), data["process"], data["cpu"], fixed)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One block measured: its index in the plan and its cases' values."""
+
+    block: int
+    measured: tuple[Measured, ...]
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` reads against the same plan."""
+        rows = [[m.case.kernel, m.loops, m.spin, m.values, m.rejected, m.retries]
+                for m in self.measured]  # fmt: skip
+        return json.dumps({"block": self.block, "rows": rows})
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], plan: Plan) -> Visit:
+        """The visit whose `to_json` gave this object."""
+        point = plan.blocks[data["block"]].point
+        rows = tuple(
+            Measured(Case(name, point), loops, spin, tuple(values), tuple(rejected),
+                     tuple((index, value) for index, value in retries))
+            for name, loops, spin, values, rejected, retries in data["rows"]
+        )  # fmt: skip
+        return Visit(data["block"], rows)
+
+
+@dataclass(slots=True)
+class _Row:
+    """Values of one case while its block is being measured."""
+
+    loops: int
+    spin: int
+    values: list[float] = field(default_factory=list)
+    rejected: list[int] = field(default_factory=list)
+    retries: list[tuple[int, float]] = field(default_factory=list)
+
+
+class Sweep:
+    """Measures the blocks of an assignment with a timer, between two areas of memory."""
+
+    def __init__(
+        self, work: Assignment, timer: Timer, kernels: Mapping[str, Kernel], areas: tuple[int, int]
+    ) -> None:
+        self._work = work
+        self._timer = timer
+        self._kernels = kernels
+        self._src, self._dst = areas
+        self._phase = phase_of(work.plan, work.process)
+        self._gate = Gate()
+        self.core_ghz = timer.core_ghz()
+
+    def visits(self) -> Iterator[Visit]:
+        """Every block of the plan, measured, in this process' order."""
+        for index in block_order(self._work.plan, self._work.process):
+            yield self._visit(index)
+
+    def _visit(self, index: int) -> Visit:
+        block = self._work.plan.blocks[index]
+        for case in block.cases:
+            self._prove(case)
+        rows = self._rows(block)
+        for number, order in enumerate(kernel_orders(self._work.plan, self._work.process, index)):
+            for case in order:
+                self._measure(case, rows[case], number, block.warmups)
+        return Visit(index, tuple(_measured(case, row) for case, row in rows.items()))
+
+    def _kernel(self, case: Case) -> Kernel:
+        return self._kernels[base_name(case.kernel)]
+
+    def _call(self, point: Point) -> Call:
+        src = self._src + point.src_offset
+        return Call(self._dst + (point.src_offset + point.delta) % PAGE, src, point.size)
+
+    def _prove(self, case: Case) -> None:
+        """Ensures, outside all timing, that the case's bytes arrive."""
+        kernel = self._kernel(case)
+        if kernel.role != "copy" or case.kernel != kernel.name:
+            return
+        if case.point.size > _LARGE_CHECK and not checks_large(self._work.process):
+            return
+        address = kernel.addresses[self._phase]
+        if wrong := self._timer.check(kernel, address, self._call(case.point)):
+            raise CopymcError(f"kernel {kernel.name!r} copies wrongly at {case.name}: {wrong}")
+
+    def _rows(self, block: Block) -> dict[Case, _Row]:
+        """An empty row for each case; a twin has the loops of the kernel that it repeats."""
+        rows: dict[Case, _Row] = {}
+        for case in sorted(block.cases, key=lambda case: case.kernel != base_name(case.kernel)):
+            fixed = self._work.fixed.get(case.name)
+            base = rows.get(Case(base_name(case.kernel), case.point))
+            loops = fixed[0] if fixed else base.loops if base else self._fill_chunk(case)
+            slowed = case.kernel.endswith(SLOWED)
+            spin = fixed[1] if fixed else self._delay(case, loops) if slowed else 0
+            rows[case] = _Row(loops, spin)
+        return {case: rows[case] for case in block.cases}
+
+    def _time(self, case: Case, loops: int, spin: int = 0, warmups: int = 1) -> Value:
+        address = self._kernel(case).addresses[self._phase]
+        return self._timer.time(address, self._call(case.point), loops, spin, warmups)
+
+    def _fill_chunk(self, case: Case) -> int:
+        """The number of calls that fills a chunk, from the fastest of three tries."""
+        chunk, loops = self._work.plan.chunk_ns, 1
+        while (wall := self._time(case, loops).wall_ns) < chunk // 4 and loops < _LOOPS_MAX:
+            loops = max(2 * loops, loops * chunk // (3 * max(wall, 1)))
+        wall = min(wall, *(self._time(case, loops).wall_ns for _ in range(2)))
+        return max(1, math.ceil(loops * chunk / max(wall, 1)))
+
+    def _delay(self, case: Case, loops: int) -> int:
+        """Spin groups that last SLOW_FRACTION of a chunk at the measured core clock."""
+        wall = min(self._time(case, loops).wall_ns for _ in range(3))
+        return max(1, round(wall * SLOW_FRACTION * self.core_ghz / _SPIN_CYCLES))
+
+    def _measure(self, case: Case, row: _Row, number: int, warmups: int) -> None:
+        """Adds one value to the row; a contaminated one is measured again, then marked."""
+        for _ in range(1 + RETRIES):
+            value = self._time(case, row.loops, row.spin, warmups)
+            seconds = float(f"{value.wall_ns / row.loops * 1e-9:.6g}")
+            if not self._gate.rejects(value):
+                row.values.append(seconds)
+                return
+            row.retries.append((number, seconds))
+        row.retries.pop()
+        row.rejected.append(number)
+        row.values.append(seconds)
+
+
+def base_name(kernel: str) -> str:
+    """The kernel that a twin repeats; any other name as it is."""
+    return kernel.removesuffix(TWIN).removesuffix(SLOWED)
+
+
+def _measured(case: Case, row: _Row) -> Measured:
+    return Measured(
+        case, row.loops, row.spin, tuple(row.values), tuple(row.rejected), tuple(row.retries)
+    )
+
+
+def _pin(cpu: int) -> None:
+    if cpu >= 0:
+        os.sched_setaffinity(0, {cpu})
+
+
+def _areas(plan: Plan) -> tuple[native.Area, native.Area]:
+    """Source and destination for the plan's largest copy, written before any timing."""
+    largest = max(block.point.size for block in plan.blocks) + 2 * PAGE
+    return native.Area(largest, seed=1), native.Area(largest, seed=2)
+
+
+def _pyperf_facts() -> dict[str, Scalar]:
+    """What pyperf itself notes about a process; imported here, after the last value."""
+    import pyperf  # noqa: PLC0415
+
+    run = pyperf.Run([1.0], metadata={"name": "process"}, collect_metadata=True)
+    return {k: v for k, v in run.get_metadata().items() if isinstance(v, (int, float, str))}
+
+
+def main() -> None:
+    """Reads the assignment, writes a line per block, then one with the process' facts."""
+    start = time.monotonic()
+    work = Assignment.from_json(sys.stdin.read())
+    _pin(work.cpu)
+    src, dst = _areas(work.plan)
+    kernels = {kernel.name: kernel for kernel in catalog.available()}
+    timer = native.NativeTimer()
+    sweep = Sweep(work, timer, kernels, (src.address, dst.address))
+    for visit in sweep.visits():
+        sys.stdout.write(visit.to_json() + "\n")
+        sys.stdout.flush()
+    facts: dict[str, Scalar] = {
+        **_pyperf_facts(),
+        "cpu": work.cpu,
+        "phase": PHASES[phase_of(work.plan, work.process)],
+        "core_ghz": round(sweep.core_ghz, 4),
+        "core_ghz_end": round(timer.core_ghz(), 4),
+        "duration": round(time.monotonic() - start, 3),
+    }
+    sys.stdout.write(json.dumps({"facts": facts}) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CopymcError as error:
+        sys.exit(f"copymc: {error}")
