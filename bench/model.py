@@ -135,14 +135,12 @@ class Block:
         point: where the bytes lie.
         kernels: names, without order.
         rounds: sub-rounds; each gives one value per kernel.
-        warmups: calls before each timed chunk.
 
     """
 
     point: Point
     kernels: tuple[str, ...]
     rounds: int
-    warmups: int = 1
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -185,18 +183,40 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """One timed chunk.
+class Job:
+    """One chunk of copies.
 
     Attributes:
-        wall_ns: wall time of all its calls, ns.
-        cpu_ns: thread CPU time over the same stretch, ns.
+        address: entry point.
+        call: its arguments.
+        loops: timed calls.
+        warmups: calls before them that are not timed.
+        spin: delay inside the timed stretch, in groups of 16 core cycles.
+
+    """
+
+    address: int
+    call: Call
+    loops: int
+    warmups: int = 0
+    spin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One timed chunk and what judges it.
+
+    Attributes:
+        wall_ns: wall time of the timed calls, ns.
+        outer_ns: the same with the warm-up calls, ns.
+        cpu_ns: thread CPU time over outer_ns, ns.
         switches: involuntary context switches in it.
         canary_ns: a fixed number of empty calls just after it, ns.
 
     """
 
     wall_ns: int
+    outer_ns: int
     cpu_ns: int
     switches: int
     canary_ns: int

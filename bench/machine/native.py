@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, Call, Kernel, Value
+from bench.model import PAGE, PHASES, Call, Job, Kernel, Value
 
 _ffi, _lib = _native.ffi, _native.lib
 
@@ -72,21 +73,27 @@ def core_ghz(adds: int = 2_000_000) -> float:
     return float(_lib.copymc_core_ghz(adds))
 
 
+def clock_step_ns() -> int:
+    """The step in which the clock advances, ns: no value is known better."""
+    return int(_lib.copymc_clock_step())
+
+
 class NativeTimer:
     """Times kernels in C; `sweep` takes any object with these methods."""
 
     def __init__(self) -> None:
         self._out = _ffi.new("struct copymc_value *")
+        self._jobs = _ffi.NULL
 
-    def time(self, address: int, call: Call, loops: int, spin: int, warmups: int) -> Value:
-        """One chunk of `loops` calls after `warmups` calls that are not timed.
+    def load(self, jobs: Sequence[Job]) -> None:
+        """Keeps the jobs that `run` times."""
+        self._jobs = _ffi.new("struct copymc_job[]", [_c_job(job) for job in jobs])
 
-        `spin` is a delay inside the timed stretch, in groups of 16 core cycles.
-        """
-        fn, out = _ffi.cast("copymc_fn", address), self._out
-        dst, src = _ffi.cast("void *", call.dst), _ffi.cast("void *", call.src)
-        _lib.copymc_time(fn, dst, src, call.size, loops, spin, warmups, out)
-        return Value(out.wall_ns, out.cpu_ns, out.switches, out.canary_ns)
+    def run(self, index: int) -> Value:
+        """One chunk of a loaded job."""
+        out = self._out
+        _lib.copymc_time(self._jobs + index, out)
+        return Value(out.wall_ns, out.outer_ns, out.cpu_ns, out.switches, out.canary_ns)
 
     def core_ghz(self) -> float:
         """The core clock now, GHz; the best of three, as an interrupt only slows it."""
@@ -95,6 +102,18 @@ class NativeTimer:
     def check(self, kernel: Kernel, address: int, call: Call) -> Violation | None:
         """Copies once between canaries; None if every byte is right."""
         return check(kernel, address, call)
+
+
+def _c_job(job: Job) -> dict[str, object]:
+    return {
+        "kernel": _ffi.cast("copymc_fn", job.address),
+        "dst": _ffi.cast("void *", job.call.dst),
+        "src": _ffi.cast("void *", job.call.src),
+        "size": job.call.size,
+        "loops": job.loops,
+        "warmups": job.warmups,
+        "spin": job.spin,
+    }
 
 
 def check(kernel: Kernel, address: int, call: Call) -> Violation | None:

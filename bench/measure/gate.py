@@ -1,9 +1,9 @@
-"""The rule that tells a contaminated value from a clean one."""
+"""The rule that tells a contaminated value from a clean value."""
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections import deque
 
 from bench.model import Value
 
@@ -17,18 +17,24 @@ RETRIES = 3
 """How often a contaminated value is measured again at once."""
 
 
+_WINDOW = 32  # canaries that tell what is usual
+
+
 class Gate:
     """Judges values against the recent empty-call canaries of the same process."""
 
     def __init__(self) -> None:
-        self._recent: deque[int] = deque(maxlen=63)
+        self._recent: list[int] = []
+        self._limit = math.inf
 
     def rejects(self, value: Value) -> bool:
         """Whether the value is contaminated: switched out, robbed of CPU, or on a slow core."""
-        usual = statistics.median(self._recent) if self._recent else value.canary_ns
         self._recent.append(value.canary_ns)
+        if len(self._recent) >= _WINDOW:
+            self._limit = CANARY_LIMIT * statistics.median(self._recent)
+            self._recent.clear()
         return (
             value.switches > 0
-            or value.cpu_ns < LEAST_CPU_SHARE * value.wall_ns
-            or value.canary_ns > CANARY_LIMIT * usual
+            or value.cpu_ns < LEAST_CPU_SHARE * value.outer_ns
+            or value.canary_ns > self._limit
         )

@@ -6,11 +6,15 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.model import PHASES, SLOWED, TWIN, Block, Case, Plan, Point
+from bench.model import PHASES, SLOWED, TWIN, Block, Plan, Point
 from bench.units import format_size
 
-CHUNK_NS = 100_000
-"""Least wall time of one value, ns: dwarfs the clock, fits between two timer interrupts."""
+CHUNK_NS = 25_000
+"""Least wall time of one value, ns: dwarfs the clock's step, and is short against the
+milliseconds in which a core's clock wanders, so that both halves of a pair see the same."""
+
+ROUNDS = 64
+"""Most sub-rounds of a block; the median over them is what one process says of a pair."""
 
 _ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
 _ODD = ((1, 0), (7, 57))  # (src_offset, delta) where no pointer is aligned
@@ -30,7 +34,7 @@ _FULL_DELTAS = (
     *(1024, 2048, 3072, 3840, 3968, 4032, 4064, 4080, 4088, 4095),
 )
 _LARGEST = 256 << 20  # bytes; a larger cache is not outgrown
-_FEW_ROUNDS = 4 << 20  # from here a single call outlasts the chunk
+_BOUND_ROUNDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,10 @@ def make_plan(options: Options) -> Plan:
     """The plan of these options; equal options give equal plans."""
     preset = PRESETS[options.preset]
     points = tuple(_points(options, preset))
-    blocks = [_block(point, _names(options)) for point in points]
+    blocks = [Block(point, _names(options), _rounds(point)) for point in points]
     if options.bounds:
         sizes = sorted({point.size for point in points if point.size})
-        blocks += [_block(Point(size, 0, 0), options.bounds) for size in sizes]
+        blocks += [Block(Point(size, 0, 0), options.bounds, _BOUND_ROUNDS) for size in sizes]
     processes = options.processes or preset.processes
     return Plan(tuple(blocks), processes, options.seed, CHUNK_NS, options.preset)
 
@@ -139,10 +143,13 @@ def _preset_sizes(preset: Preset, last_level_cache: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*preset.sizes, top)))
 
 
-def _block(point: Point, kernels: tuple[str, ...]) -> Block:
-    if point.size > _FEW_ROUNDS:
-        return Block(point, kernels, rounds=3, warmups=0)
-    return Block(point, kernels, rounds=8 if point.size == _FEW_ROUNDS else 16)
+def _rounds(point: Point) -> int:
+    """Sub-rounds at a point: fewer where a call outlasts the chunk or the call itself weighs."""
+    if point.size > 1 << 20:
+        return 3 if point.size > 4 << 20 else 16
+    if point.src_offset:
+        return 16
+    return ROUNDS if point.size >= 64 else ROUNDS // 2
 
 
 def phase_of(plan: Plan, process: int) -> int:
@@ -170,11 +177,11 @@ def _is_bound(plan: Plan, index: int) -> bool:
     return plan.blocks[index].kernels != plan.blocks[0].kernels
 
 
-def kernel_orders(plan: Plan, process: int, index: int) -> Iterator[list[Case]]:
-    """The cases of a block in a fresh random order for each sub-round."""
+def kernel_orders(plan: Plan, process: int, index: int) -> Iterator[list[int]]:
+    """A fresh random order of the block's kernels, by index, for each sub-round."""
     block = plan.blocks[index]
-    rng = random.Random(f"cases {plan.seed} {process} {index}")
+    rng = random.Random(f"kernels {plan.seed} {process} {index}")
     for _ in range(block.rounds):
-        cases = list(block.cases)
-        rng.shuffle(cases)
-        yield cases
+        order = list(range(len(block.kernels)))
+        rng.shuffle(order)
+        yield order

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from bench.model import (
     Call,
     Case,
     CopymcError,
+    Job,
     Kernel,
     Measured,
     Plan,
@@ -46,8 +47,11 @@ _LOOPS_MAX = 1 << 24
 class Timer(Protocol):
     """What the sweep needs of a machine; tests give it a fake clock."""
 
-    def time(self, address: int, call: Call, loops: int, spin: int, warmups: int) -> Value:
-        """One chunk of calls."""
+    def load(self, jobs: Sequence[Job]) -> None:
+        """Keeps the jobs that `run` times."""
+
+    def run(self, index: int) -> Value:
+        """One chunk of a job."""
 
     def core_ghz(self) -> float:
         """Core cycles per ns."""
@@ -83,7 +87,7 @@ class Assignment:
         data = json.loads(text)
         plan = data["plan"]
         plan["blocks"] = tuple(
-            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"], b["warmups"])
+            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"])
             for b in plan["blocks"]
         )
         fixed = {name: (loops, spin) for name, (loops, spin) in data["fixed"].items()}
@@ -117,8 +121,9 @@ class Visit:
 
 @dataclass(slots=True)
 class _Row:
-    """Values of one case while its block is being measured."""
+    """Values of one case while its block is being measured; loops and spin are per value."""
 
+    case: Case
     loops: int
     spin: int
     values: list[float] = field(default_factory=list)
@@ -150,10 +155,25 @@ class Sweep:
         for case in block.cases:
             self._prove(case)
         rows = self._rows(block)
-        for number, order in enumerate(kernel_orders(self._work.plan, self._work.process, index)):
-            for case in order:
-                self._measure(case, rows[case], number, block.warmups)
-        return Visit(index, tuple(_measured(case, row) for case, row in rows.items()))
+        self._timer.load([self._job(row) for row in rows])
+        orders = kernel_orders(self._work.plan, self._work.process, index)
+        for number, order in enumerate(orders):
+            for member in order:
+                self._measure(member, rows[member], number)
+        return Visit(index, tuple(_measured(row) for row in rows))
+
+    def _measure(self, member: int, row: _Row, number: int) -> None:
+        """Adds one value to the row; a contaminated one is measured again, then marked."""
+        for _ in range(RETRIES):
+            value = self._timer.run(member)
+            if not self._gate.rejects(value):
+                row.values.append(_seconds(value, row))
+                return
+            row.retries.append((number, _seconds(value, row)))
+        value = self._timer.run(member)
+        row.values.append(_seconds(value, row))
+        if self._gate.rejects(value):
+            row.rejected.append(number)
 
     def _kernel(self, case: Case) -> Kernel:
         return self._kernels[base_name(case.kernel)]
@@ -173,47 +193,47 @@ class Sweep:
         if wrong := self._timer.check(kernel, address, self._call(case.point)):
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly at {case.name}: {wrong}")
 
-    def _rows(self, block: Block) -> dict[Case, _Row]:
+    def _rows(self, block: Block) -> list[_Row]:
         """An empty row for each case; a twin has the loops of the kernel that it repeats."""
         rows: dict[Case, _Row] = {}
         for case in sorted(block.cases, key=lambda case: case.kernel != base_name(case.kernel)):
             fixed = self._work.fixed.get(case.name)
             base = rows.get(Case(base_name(case.kernel), case.point))
-            loops = fixed[0] if fixed else base.loops if base else self._fill_chunk(case)
-            slowed = case.kernel.endswith(SLOWED)
-            spin = fixed[1] if fixed else self._delay(case, loops) if slowed else 0
-            rows[case] = _Row(loops, spin)
-        return {case: rows[case] for case in block.cases}
+            if fixed:
+                rows[case] = _Row(case, *fixed)
+            elif base:
+                slowed = case.kernel.endswith(SLOWED)
+                rows[case] = _Row(case, base.loops, self._delay(base) if slowed else 0)
+            else:
+                rows[case] = _Row(case, self._fill_chunk(case), 0)
+        return [rows[case] for case in block.cases]
 
-    def _time(self, case: Case, loops: int, spin: int = 0, warmups: int = 1) -> Value:
-        address = self._kernel(case).addresses[self._phase]
-        return self._timer.time(address, self._call(case.point), loops, spin, warmups)
+    def _job(self, row: _Row) -> Job:
+        address = self._kernel(row.case).addresses[self._phase]
+        warmups = int(row.loops > 1)  # a single long call follows one that left the same lines
+        return Job(address, self._call(row.case.point), row.loops, warmups, row.spin)
+
+    def _wall_ns(self, row: _Row) -> int:
+        self._timer.load([self._job(row)])
+        return max(1, self._timer.run(0).wall_ns)
 
     def _fill_chunk(self, case: Case) -> int:
         """The number of calls that fills a chunk, from the fastest of three tries."""
-        chunk, loops = self._work.plan.chunk_ns, 1
-        while (wall := self._time(case, loops).wall_ns) < chunk // 4 and loops < _LOOPS_MAX:
-            loops = max(2 * loops, loops * chunk // (3 * max(wall, 1)))
-        wall = min(wall, *(self._time(case, loops).wall_ns for _ in range(2)))
-        return max(1, math.ceil(loops * chunk / max(wall, 1)))
+        wanted, loops = self._work.plan.chunk_ns, 1
+        while (wall := self._wall_ns(_Row(case, loops, 0))) < wanted / 4 and loops < _LOOPS_MAX:
+            loops = max(2 * loops, loops * wanted // (3 * wall))
+        wall = min(wall, *(self._wall_ns(_Row(case, loops, 0)) for _ in range(2)))
+        return max(1, math.ceil(loops * wanted / wall))
 
-    def _delay(self, case: Case, loops: int) -> int:
+    def _delay(self, row: _Row) -> int:
         """Spin groups that last SLOW_FRACTION of a chunk at the measured core clock."""
-        wall = min(self._time(case, loops).wall_ns for _ in range(3))
+        wall = min(self._wall_ns(row) for _ in range(3))
         return max(1, round(wall * SLOW_FRACTION * self.core_ghz / _SPIN_CYCLES))
 
-    def _measure(self, case: Case, row: _Row, number: int, warmups: int) -> None:
-        """Adds one value to the row; a contaminated one is measured again, then marked."""
-        for _ in range(1 + RETRIES):
-            value = self._time(case, row.loops, row.spin, warmups)
-            seconds = float(f"{value.wall_ns / row.loops * 1e-9:.6g}")
-            if not self._gate.rejects(value):
-                row.values.append(seconds)
-                return
-            row.retries.append((number, seconds))
-        row.retries.pop()
-        row.rejected.append(number)
-        row.values.append(seconds)
+
+def _seconds(value: Value, row: _Row) -> float:
+    """Seconds per call to five digits: finer than the clock's step in a chunk."""
+    return float(f"{value.wall_ns / row.loops * 1e-9:.5g}")
 
 
 def base_name(kernel: str) -> str:
@@ -221,9 +241,14 @@ def base_name(kernel: str) -> str:
     return kernel.removesuffix(TWIN).removesuffix(SLOWED)
 
 
-def _measured(case: Case, row: _Row) -> Measured:
+def _measured(row: _Row) -> Measured:
     return Measured(
-        case, row.loops, row.spin, tuple(row.values), tuple(row.rejected), tuple(row.retries)
+        row.case,
+        row.loops,
+        row.spin,
+        tuple(row.values),
+        tuple(row.rejected),
+        tuple(row.retries),
     )
 
 
@@ -262,6 +287,7 @@ def main() -> None:
         **_pyperf_facts(),
         "cpu": work.cpu,
         "phase": PHASES[phase_of(work.plan, work.process)],
+        "clock_step": native.clock_step_ns(),
         "core_ghz": round(sweep.core_ghz, 4),
         "core_ghz_end": round(timer.core_ghz(), 4),
         "duration": round(time.monotonic() - start, 3),

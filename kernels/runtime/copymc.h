@@ -25,16 +25,27 @@ extern const char copymc_source_hash[];
 extern const char copymc_compiler[];
 extern const int copymc_debug_build;
 
+/* One chunk of copies. */
+struct copymc_job {
+	copymc_fn kernel;
+	void *dst;
+	const void *src;
+	uint64_t size;
+	uint64_t loops;		/* timed calls */
+	uint64_t warmups;	/* calls before them */
+	uint64_t spin;		/* true, known delay in groups of 16 dependent additions */
+};
+
 /* One timed chunk and what the gate needs to judge it. */
 struct copymc_value {
-	uint64_t wall_ns;	/* loops calls, without the warm-up call */
+	uint64_t wall_ns;	/* the timed calls */
+	uint64_t outer_ns;	/* wall time with the warm-up calls */
 	uint64_t cpu_ns;	/* thread CPU time over the same stretch */
 	uint32_t switches;	/* involuntary context switches */
 	uint32_t canary_ns;	/* a fixed number of empty calls, just after */
 };
-void copymc_time(copymc_fn kernel, void *dst, const void *src, size_t size,
-		 uint64_t loops, uint64_t spin, uint64_t warmups,
-		 struct copymc_value *out);
+void copymc_time(const struct copymc_job *job, struct copymc_value *out);
+uint64_t copymc_clock_step(void);
 double copymc_core_ghz(uint64_t adds);
 
 /* The first violation that a check met; where counts from dst. */

@@ -6,6 +6,7 @@
 #include "copymc.h"
 
 #define CANARY_CALLS 500
+#define CLOCK_READINGS 10000
 
 void copymc_empty_calls_p0(uint32_t calls) __attribute__((visibility("hidden")));
 void copymc_add_chain_p0(uint64_t groups) __attribute__((visibility("hidden")));
@@ -27,33 +28,58 @@ static uint32_t involuntary_switches(void)
 }
 
 /*
- * Times `loops` calls after `warmups` calls that are not timed. `spin` groups of 16 dependent
- * additions are added inside the timed stretch: a true, known delay for the
- * twin that must be found slower, 0 for everything else.
+ * One chunk: the warm-up is not timed. The loop keeps all it needs in
+ * registers: a load from memory in it could alias with the kernel's stores,
+ * and would for one kernel and not for its twin.
  */
-void copymc_time(copymc_fn kernel, void *dst, const void *src, size_t size,
-		 uint64_t loops, uint64_t spin, uint64_t warmups,
-		 struct copymc_value *out)
+static __attribute__((noinline)) uint64_t chunk(const struct copymc_job *job)
+{
+	const copymc_fn kernel = job->kernel;
+	void *const dst = job->dst;
+	const void *const src = job->src;
+	const size_t size = job->size;
+	uint64_t start, left;
+
+	for (left = job->warmups; left; left--)
+		kernel(dst, src, size);
+	left = job->loops;
+	start = now(CLOCK_MONOTONIC);
+	for (; left; left--)
+		kernel(dst, src, size);
+	if (job->spin)
+		copymc_add_chain_p0(job->spin);
+	return now(CLOCK_MONOTONIC) - start;
+}
+
+/* Times one chunk, between the readings by which the gate judges it. */
+void copymc_time(const struct copymc_job *job, struct copymc_value *out)
 {
 	uint32_t switches = involuntary_switches();
-	uint64_t cpu, wall;
+	uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t start = now(CLOCK_MONOTONIC);
 
-	for (uint64_t i = 0; i < warmups; i++)
-		kernel(dst, src, size);
-	cpu = now(CLOCK_THREAD_CPUTIME_ID);
-	wall = now(CLOCK_MONOTONIC);
-	for (uint64_t i = 0; i < loops; i++) {
-		kernel(dst, src, size);
-		__asm__ volatile("" ::: "memory");
-	}
-	if (spin)
-		copymc_add_chain_p0(spin);
-	out->wall_ns = now(CLOCK_MONOTONIC) - wall;
+	out->wall_ns = chunk(job);
+	out->outer_ns = now(CLOCK_MONOTONIC) - start;
 	out->cpu_ns = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	out->switches = involuntary_switches() - switches;
-	wall = now(CLOCK_MONOTONIC);
+	start = now(CLOCK_MONOTONIC);
 	copymc_empty_calls_p0(CANARY_CALLS);
-	out->canary_ns = (uint32_t)(now(CLOCK_MONOTONIC) - wall);
+	out->canary_ns = (uint32_t)(now(CLOCK_MONOTONIC) - start);
+}
+
+/* The step of the clock in ns: the smallest difference of two readings. */
+uint64_t copymc_clock_step(void)
+{
+	uint64_t least = UINT64_MAX, last = now(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < CLOCK_READINGS; i++) {
+		uint64_t next = now(CLOCK_MONOTONIC);
+
+		if (next != last && next - last < least)
+			least = next - last;
+		last = next;
+	}
+	return least;
 }
 
 /* The core clock in GHz: `adds` dependent additions, one cycle each. */

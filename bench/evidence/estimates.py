@@ -1,0 +1,201 @@
+"""A study as arrays: paired ratios and times with intervals over processes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.evidence.stats import Floats, Interval, median_interval, nan_median
+from bench.model import PHASES, TWIN, Point, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases to look at; an empty tuple means all."""
+
+    kernels: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    deltas: tuple[int, ...] = ()
+    src_offsets: tuple[int, ...] = ()
+
+    def takes(self, point: Point) -> bool:
+        """Whether the point is among the selected."""
+        return all(
+            not wanted or value in wanted
+            for wanted, value in (
+                (self.sizes, point.size),
+                (self.deltas, point.delta),
+                (self.src_offsets, point.src_offset),
+            )
+        )
+
+
+class _Dither:
+    """Uniform offsets within half a step of the clock, the same in every analysis.
+
+    A clock that advances in steps makes many values equal, and a median of such values can
+    only be a whole step; spread over the step that each stands for, they lose that
+    preference and no mean moves (non-subtractive dither, Lipshitz, Wannamaker and
+    Vanderkooy, JAES 40 (1992)).
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self._pool = np.random.default_rng(0).uniform(-0.5, 0.5, (4099, rounds))
+
+    def of(self, name: str, count: int) -> Floats:
+        """Offsets in steps, shape (count,), that depend on the name alone."""
+        return self._pool[zlib.crc32(name.encode()) % len(self._pool), :count]
+
+
+class Table:
+    """The clean values of a study.
+
+    A value that its gate rejected is left out, with its partners of the same sub-round in
+    any ratio. Rows are points in sorted order, columns processes, layers sub-rounds.
+    """
+
+    def __init__(self, study: Study, selection: Selection | None = None) -> None:
+        chosen = selection or Selection()
+        self.study = study
+        found = {m.case.point for p in study.processes for m in p.measured}
+        self.points: tuple[Point, ...] = tuple(sorted(p for p in found if chosen.takes(p)))
+        self.kernels = tuple(_kernels(study, chosen))
+        self._rows = {point: row for row, point in enumerate(self.points)}
+        self._values = self._gather()
+
+    def _gather(self) -> dict[str, Floats]:
+        processes = self.study.processes
+        rounds = max(len(m.values) for p in processes for m in p.measured)
+        shape = (len(self.points), len(processes), rounds)
+        found = {kernel: np.full(shape, np.nan) for kernel in self.kernels}
+        dither = _Dither(rounds)
+        for column, process in enumerate(processes):
+            step = float(process.facts.get("clock_step", 0)) * 1e-9
+            for m in process.measured:
+                row = self._rows.get(m.case.point)
+                if row is not None and m.case.kernel in found:
+                    line = found[m.case.kernel][row, column, : len(m.values)]
+                    offsets = dither.of(f"{m.case.name} {process.index}", len(line))
+                    line[:] = np.array(m.values) + step / m.loops * offsets
+                    line[list(m.rejected)] = np.nan
+        return found
+
+    @cached_property
+    def phases(self) -> npt.NDArray[np.int64]:
+        """The phase of each process, bytes."""
+        return np.array([process.phase for process in self.study.processes])
+
+    @cached_property
+    def core_ghz(self) -> float:
+        """The median over processes of the measured core clock; NaN if nobody measured it."""
+        clocks = [float(p.facts.get("core_ghz", np.nan)) for p in self.study.processes]
+        return float(nan_median(np.array(clocks)))
+
+    def seconds(self, kernel: str) -> Floats:
+        """Median seconds per call of each point (rows) in each process (columns)."""
+        return nan_median(self._values[kernel])
+
+    def log_ratios(self, kernel: str, baseline: str) -> Floats:
+        """Median over sub-rounds of log(kernel / baseline), points by processes."""
+        return nan_median(np.log(self._values[kernel]) - np.log(self._values[baseline]))
+
+    def time(self, kernel: str) -> Interval:
+        """Seconds per call of each point."""
+        return median_interval(self.seconds(kernel))
+
+    def ratio(self, kernel: str, baseline: str) -> Interval:
+        """Time of kernel over time of baseline at each point, paired; below 1 is faster."""
+        return median_interval(self.log_ratios(kernel, baseline)).map(np.exp)
+
+    def mean_ratio(self, kernel: str, baseline: str, rows: Sequence[int]) -> Interval:
+        """Geometric mean of the ratio over some points, as one interval (shape ())."""
+        logs = self.log_ratios(kernel, baseline)[list(rows)]
+        logs = logs[np.isfinite(logs).any(axis=1)]
+        if not len(logs):
+            return median_interval(np.full(len(self.phases), np.nan))
+        return median_interval(logs.mean(axis=0)).map(np.exp)
+
+    def phase_seconds(self, kernel: str) -> Floats:
+        """Median seconds per call of each point (rows) at each of PHASES (columns)."""
+        seconds = self.seconds(kernel)
+        columns = [nan_median(np.where(self.phases == phase, seconds, np.nan)) for phase in PHASES]
+        return np.stack(columns, axis=1)
+
+    def has(self, *kernels: str) -> bool:
+        """Whether all these kernels were measured."""
+        return set(kernels) <= set(self.kernels)
+
+
+def _kernels(study: Study, chosen: Selection) -> Iterator[str]:
+    names = dict.fromkeys(m.case.kernel for p in study.processes for m in p.measured)
+    return (name for name in names if not chosen.kernels or name in chosen.kernels)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What the run saw of its own noise; shares of 1, errors as |ratio - 1|.
+
+    Attributes:
+        values: values measured.
+        rejected: share that stayed contaminated and is left out.
+        retried: share that was measured again.
+        twin_cases: cases measured under two names.
+        twin_excluded: share of these whose interval excludes 1.
+        twin_error: median error of the twin's ratio.
+        twin_error_p95: 95th percentile of it.
+        half_width: median half-width of the twin's interval.
+        spread: median over cases of the spread between processes (MAD / median).
+
+    """
+
+    values: int
+    rejected: float
+    retried: float
+    twin_cases: int
+    twin_excluded: float
+    twin_error: float
+    twin_error_p95: float
+    half_width: float
+    spread: float
+
+
+def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
+    """The noise of a study, its A/A part over sizes least..most."""
+    rows = [m for process in table.study.processes for m in process.measured]
+    values = sum(len(m.values) for m in rows)
+    names = [k for k in table.kernels if k.endswith(TWIN)]
+    inside = np.array([least <= point.size <= most for point in table.points])
+    pairs = [table.ratio(name, name.removesuffix(TWIN)) for name in names]
+    mid, low, high = (
+        np.concatenate([getattr(pair, end)[inside] for pair in pairs] or [np.zeros(0)])
+        for end in ("mid", "low", "high")
+    )
+    known = np.isfinite(mid)
+    mid, low, high = mid[known], low[known], high[known]
+    errors = np.abs(mid - 1)
+    return Noise(
+        values=values,
+        rejected=sum(len(m.rejected) for m in rows) / values,
+        retried=sum(len(m.retries) for m in rows) / values,
+        twin_cases=len(mid),
+        twin_excluded=float(np.mean((low > 1) | (high < 1))) if len(mid) else np.nan,
+        twin_error=float(np.median(errors)) if len(mid) else np.nan,
+        twin_error_p95=float(np.percentile(errors, 95)) if len(mid) else np.nan,
+        half_width=float(np.median(high - low) / 2) if len(mid) else np.nan,
+        spread=_spread(table),
+    )
+
+
+def _spread(table: Table) -> float:
+    """Median over cases of the median absolute deviation between processes, relative."""
+    found = []
+    for kernel in table.kernels:
+        seconds = table.seconds(kernel)
+        centre = nan_median(seconds)
+        found.append(nan_median(np.abs(seconds - centre[:, None])) / centre)
+    return float(nan_median(np.concatenate(found))) if found else np.nan
