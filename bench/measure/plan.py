@@ -13,7 +13,7 @@ CHUNK_NS = 25_000
 """Least wall time of one value, ns: dwarfs the clock's step, and is short against the
 milliseconds in which a core's clock wanders, so that both halves of a pair see the same."""
 
-ROUNDS = 64
+ROUNDS = 60
 """Most sub-rounds of a block; the median over them is what one process says of a pair."""
 
 _ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
