@@ -112,13 +112,26 @@ class Table:
         """Time of kernel over time of baseline at each point, paired; below 1 is faster."""
         return median_interval(self.log_ratios(kernel, baseline)).map(np.exp)
 
+    def mean_time(self, kernel: str, groups: Sequence[Sequence[int]]) -> Interval:
+        """Geometric means of seconds per call over groups of points, one entry for each group."""
+        return self._means(np.log(self.seconds(kernel)), groups).map(np.exp)
+
+    def mean_ratios(self, kernel: str, baseline: str, groups: Sequence[Sequence[int]]) -> Interval:
+        """Geometric means of the ratio over groups of points, one entry for each group."""
+        return self._means(self.log_ratios(kernel, baseline), groups).map(np.exp)
+
+    def _means(self, logs: Floats, groups: Sequence[Sequence[int]]) -> Interval:
+        """A process that lacks a point which others have says nothing of its group."""
+        known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logs).any(axis=1))
+        rows = [[row for row in group if known[row]] for group in groups]
+        nothing = np.full(len(self.phases), np.nan)
+        means = [logs[some].mean(axis=0) if some else nothing for some in rows]
+        return median_interval(np.array(means).reshape(-1, len(self.phases)))
+
     def mean_ratio(self, kernel: str, baseline: str, rows: Sequence[int]) -> Interval:
         """Geometric mean of the ratio over some points, as one interval (shape ())."""
-        logs = self.log_ratios(kernel, baseline)[list(rows)]
-        logs = logs[np.isfinite(logs).any(axis=1)]
-        if not len(logs):
-            return median_interval(np.full(len(self.phases), np.nan))
-        return median_interval(logs.mean(axis=0)).map(np.exp)
+        one = self.mean_ratios(kernel, baseline, [rows])
+        return Interval(one.mid[0], one.low[0], one.high[0], one.count[0])
 
     def phase_seconds(self, kernel: str) -> Floats:
         """Median seconds per call of each point (rows) at each of PHASES (columns)."""

@@ -30,7 +30,7 @@ def warnings(cpu: int, facts: Mapping[str, Scalar]) -> tuple[str, ...]:
     found = {
         Warn.DEBUG_BUILD: native.DEBUG_BUILD,
         Warn.LOAD: _above(facts["load_average"], 0.8),
-        Warn.NO_PINNING: _pinning_fails(),
+        Warn.NO_PINNING: not can_pin(cpu),
         Warn.ONE_CPU: len(os.sched_getaffinity(0)) == 1,
         Warn.CLOCK: _unless(facts["clocksource"], "tsc"),
         Warn.GOVERNOR: _unless(facts["governor"], "performance", "unknown"),
@@ -49,13 +49,15 @@ def _unless(value: Scalar, *good: str) -> str:
     return "" if value in good else str(value)
 
 
-def _pinning_fails() -> bool:
+def can_pin(cpu: int) -> bool:
+    """Whether this process may be pinned to a CPU; it ends where it was."""
     allowed = os.sched_getaffinity(0)
     try:
+        os.sched_setaffinity(0, {cpu})
         os.sched_setaffinity(0, allowed)
     except OSError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _siblings(cpu: int) -> str:

@@ -87,8 +87,7 @@ class Assignment:
         data = json.loads(text)
         plan = data["plan"]
         plan["blocks"] = tuple(
-            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"])
-            for b in plan["blocks"]
+            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"]) for b in plan["blocks"]
         )
         fixed = {name: (loops, spin) for name, (loops, spin) in data["fixed"].items()}
         return Assignment(Plan(**plan), data["process"], data["cpu"], fixed)
@@ -263,12 +262,19 @@ def _areas(plan: Plan) -> tuple[native.Area, native.Area]:
     return native.Area(largest, seed=1), native.Area(largest, seed=2)
 
 
+_PYPERF_FACTS = (
+    *("aslr", "boot_time", "cpu_affinity", "cpu_config", "cpu_freq", "date", "load_avg_1min"),
+    *("mem_max_rss", "perf_version", "python_implementation", "python_version"),
+    *("runnable_threads", "timer", "uptime"),
+)  # the rest names the user's host and folders, or repeats the host facts
+
+
 def _pyperf_facts() -> dict[str, Scalar]:
     """What pyperf itself notes about a process; imported here, after the last value."""
     import pyperf  # noqa: PLC0415
 
     run = pyperf.Run([1.0], metadata={"name": "process"}, collect_metadata=True)
-    return {k: v for k, v in run.get_metadata().items() if isinstance(v, (int, float, str))}
+    return {name: value for name, value in run.get_metadata().items() if name in _PYPERF_FACTS}
 
 
 def main() -> None:

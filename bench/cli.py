@@ -1,0 +1,357 @@
+"""The command line: parse, call one stage, print. The only module that prints or exits."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from bench import __version__
+from bench.machine import catalog, host, native, noise
+from bench.measure.plan import PRESETS, Options, make_plan
+from bench.model import CopymcError, Kernel, Plan, Scalar, Study
+from bench.units import parse_offsets, parse_sizes
+
+if TYPE_CHECKING:
+    from bench.evidence.estimates import Selection, Table
+    from bench.measure.campaign import Campaign
+
+FAILED = 2
+"""Exit status of what could not run."""
+
+
+class Interrupted(BaseException):
+    """A signal that ends the run and keeps what was measured."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status of a command line; one line on standard error where it could not run."""
+    try:
+        host.require_platform()
+        args = parser().parse_args(argv)
+        status: int = args.stage(args)
+        sys.stdout.flush()
+    except CopymcError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, Interrupted) as stop:
+        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
+    return status
+
+
+def _fail(message: str) -> int:
+    print(f"copymc: {message}", file=sys.stderr)
+    return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Usage errors are one line like all others."""
+        raise CopymcError(f"{message}; see `{self.prog} --help`")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line; `stage` is the function to call."""
+    top = _Parser(prog="copymc", description="Compares machine-check-safe memory copies.")
+    top.add_argument("--version", action="version", version=f"copymc {__version__}")
+    stages = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    info = stages.add_parser("info", help="this machine, what Linux takes here, what can run")
+    info.add_argument("--json", action="store_true", help="for machines")
+    info.set_defaults(stage=_info)
+    _add_run(stages.add_parser("run", help="measure, write a results file, print the answer"))
+    report = stages.add_parser("report", help="tables of a results file")
+    _add_files(report)
+    report.add_argument("--format", choices=("text", "json"), default="text")
+    report.add_argument("--output", type=Path, help="write there instead of standard output")
+    report.set_defaults(stage=_report)
+    plot = stages.add_parser("plot", help="plots of a results file")
+    _add_files(plot)
+    plot.add_argument("--output", type=Path, help="folder; default: beside the results file")
+    plot.add_argument("--format", choices=("png", "svg", "pdf"), action="append",
+                      help="default: png and svg; can be repeated")  # fmt: skip
+    plot.set_defaults(stage=_plot)
+    return top
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--preset", choices=tuple(PRESETS), default="default")
+    run.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    run.add_argument("--size", metavar="LIST", help="such as 64,4K or 1K..1M")
+    run.add_argument("--delta", metavar="LIST", help="(dst - src) modulo 4096, such as 0,8,-64")
+    run.add_argument("--src-offset", metavar="LIST", help="source address modulo 4096")
+    run.add_argument("--residency", choices=("hot",), default="hot", help="lines before the call")
+    run.add_argument("--processes", type=_count, metavar="N", help="worker processes")
+    run.add_argument("--rigorous", action="store_true", help="twice the processes")
+    run.add_argument("--fast", action="store_true", help="half the processes")
+    run.add_argument("--affinity", metavar="CPUS", help="CPU to measure on; default: the last")
+    run.add_argument("--inherit-environ", metavar="VARS", default="",
+                     help="variables that the workers keep, comma-separated")  # fmt: skip
+    run.add_argument("--copy-env", action="store_true", help="the workers keep all variables")
+    run.add_argument("--seed", type=_count, metavar="N", help="repeats the plan of another run")
+    run.add_argument("--label", help="last part of the results file's name; default: the preset")
+    run.add_argument("--output", type=Path, metavar="FILE", help="results file")
+    run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
+    run.set_defaults(stage=_run)
+
+
+def _add_files(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    stage.add_argument("--kernel", metavar="NAME,...")
+    stage.add_argument("--size", metavar="LIST")
+    stage.add_argument("--delta", metavar="LIST")
+    stage.add_argument("--src-offset", metavar="LIST")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _info(args: argparse.Namespace) -> int:
+    from bench.present import about  # noqa: PLC0415
+
+    print(json.dumps(about.as_json(), indent=2) if args.json else about.as_text())
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    start = time.monotonic()
+    facts = host.facts()
+    cpu = noise.choose_cpu(args.affinity, str(facts["isolated_cpus"]))
+    kernels = _chosen(args.kernel)
+    plan = make_plan(_options(args, kernels))
+    path = args.output or _default_path(args.label or args.preset)
+    _require_writable(path)
+    for line in noise.warnings(cpu, facts):
+        print(f"warning: {line}", file=sys.stderr)
+    _prove(kernels)
+    campaign, stopped = _measure(args, plan, cpu)
+    study = Study({**facts, **_metadata(args, plan)}, campaign.processes, str(path))
+    study = _keep(study, path)
+    _answer(study, time.monotonic() - start, campaign)
+    if args.plot and study.processes:
+        _draw(_table(study), _beside(study.source), ("png", "svg"))
+    return _status(campaign, stopped)
+
+
+def _chosen(patterns: str | None) -> tuple[Kernel, ...]:
+    """The kernels to run: all that can run here, or those named; the floor is always there."""
+    everything = catalog.available()
+    if patterns is None:
+        return everything
+    names = [kernel.name for kernel in everything]
+    wanted = {"null"}
+    for pattern in patterns.split(","):
+        matched = [name for name in names if fnmatchcase(name, pattern)]
+        wanted |= set(matched or [catalog.find(pattern).name])
+    return tuple(k for k in everything if k.name in wanted or k.role == "bound")
+
+
+def _options(args: argparse.Namespace, kernels: Sequence[Kernel]) -> Options:
+    names = tuple(kernel.name for kernel in kernels if kernel.role != "bound")
+    copies = [name for name in names if name != "null"]
+    twin = "fast_string" if "fast_string" in copies else copies[0]
+    return Options(
+        preset=args.preset,
+        kernels=names,
+        bounds=tuple(kernel.name for kernel in kernels if kernel.role == "bound"),
+        last_level_cache=host.last_level_cache(),
+        seed=args.seed or int.from_bytes(os.urandom(3), "big") + 1,
+        twins=(twin,),
+        sizes=parse_sizes(args.size) if args.size else None,
+        deltas=parse_offsets(args.delta, "delta") if args.delta else None,
+        src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else None,
+        processes=_processes(args),
+    )
+
+
+def _processes(args: argparse.Namespace) -> int:
+    processes: int = args.processes or PRESETS[args.preset].processes
+    if args.rigorous:
+        return processes * 2
+    return max(1, processes // 2) if args.fast else processes
+
+
+def _default_path(label: str) -> Path:
+    now = datetime.datetime.now(datetime.UTC)
+    return Path("results") / host.slug() / f"{now:%Y-%m-%dT%H%M%S}-{label}.json.gz"
+
+
+def _require_writable(path: Path) -> None:
+    from bench import results  # noqa: PLC0415
+
+    results.require_writable(path)
+
+
+def _prove(kernels: Sequence[Kernel]) -> None:
+    """Ensures that every kernel copies rightly before any is timed."""
+    for kernel in kernels:
+        if wrong := catalog.quick_check(kernel):
+            raise CopymcError(f"kernel {kernel.name!r} copies wrongly and is not timed: {wrong}")
+
+
+def _metadata(args: argparse.Namespace, plan: Plan) -> dict[str, Scalar]:
+    return {
+        "copymc_version": __version__,
+        "source_hash": native.SOURCE_HASH,
+        "preset": plan.preset,
+        "seed": plan.seed,
+        "chunk_ns": plan.chunk_ns,
+        "planned_processes": plan.processes,
+        "inherited_environ": "everything" if args.copy_env else args.inherit_environ or "none",
+        "command": " ".join(["copymc", *sys.argv[1:]]),
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+    }
+
+
+def _measure(args: argparse.Namespace, plan: Plan, cpu: int) -> tuple[Campaign, int]:
+    """The campaign after it ran, and the number of the signal that ended it early or 0."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from bench.measure import campaign as stage  # noqa: PLC0415
+
+    inherit = [name for name in args.inherit_environ.split(",") if name]
+    environ = stage.clean_environ(os.environ, inherit, args.copy_env)
+    pinned = noise.can_pin(cpu)
+    campaign = stage.Campaign(plan, cpu if pinned else -1, environ)
+    stage.leave(cpu)
+    bar = tqdm(total=len(plan.blocks) * plan.processes, unit="block", disable=None, leave=False)
+    try:
+        with _signals(), bar:
+            for event in campaign.events():
+                bar.update(event.done - bar.n)
+    except Interrupted as stop:
+        return campaign, stop.signum
+    return campaign, 0
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM raise Interrupted inside; later ones are ignored while saving."""
+
+    def stop(signum: int, _frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(signum)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
+    yield
+
+
+def _keep(study: Study, path: Path) -> Study:
+    """The study as it lies on disk; nothing measured is lost where the path fails."""
+    from bench import results  # noqa: PLC0415
+
+    if not study.processes:
+        return study
+    try:
+        results.save(study, path)
+    except CopymcError as error:
+        _fail(str(error))
+        path = Path(tempfile.mkdtemp(prefix="copymc-")) / path.name
+        results.save(study, path)
+    return Study(study.metadata, study.processes, str(path))
+
+
+def _answer(study: Study, seconds: float, campaign: Campaign) -> None:
+    from bench.present import text  # noqa: PLC0415
+
+    if study.processes:
+        print(text.summary(_table(study)))
+        print("\n".join(text.finished(study.source, seconds, campaign.missing)))
+    for failure in campaign.failures:
+        _fail(f"worker process {failure.process} did not finish: {failure.reason}")
+
+
+def _status(campaign: Campaign, stopped: int) -> int:
+    if stopped:
+        _fail(f"interrupted by {signal.Signals(stopped).name}; missing: {campaign.missing}")
+        return 128 + stopped
+    return FAILED if campaign.failures else 0
+
+
+def _table(study: Study, selection: Selection | None = None) -> Table:
+    from bench.evidence.estimates import Table  # noqa: PLC0415
+
+    return Table(study, selection)
+
+
+def _selected(args: argparse.Namespace) -> Iterator[Table]:
+    """The chosen part of each file."""
+    from bench import results  # noqa: PLC0415
+    from bench.evidence.estimates import Selection  # noqa: PLC0415
+
+    selection = Selection(
+        kernels=tuple(args.kernel.split(",")) if args.kernel else (),
+        sizes=parse_sizes(args.size) if args.size else (),
+        deltas=parse_offsets(args.delta, "delta") if args.delta else (),
+        src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else (),
+    )
+    for file in args.files:
+        table = _table(results.load(file), selection)
+        if not table.points or not table.kernels:
+            raise CopymcError(f"results file {str(file)!r} has no case of this selection")
+        yield table
+
+
+def _report(args: argparse.Namespace) -> int:
+    from bench.present import text  # noqa: PLC0415
+
+    tables = list(_selected(args))
+    if args.format == "json":
+        rows = [case for table in tables for case in text.cases(table)]
+        output = json.dumps({"cases": rows, "claims": []})
+    else:
+        output = "\n\n".join(text.report(table) for table in tables)
+    if args.output is None:
+        print(output)
+    else:
+        _write(args.output, output + "\n")
+    return 0
+
+
+def _write(path: Path, output: str) -> None:
+    try:
+        path.write_text(output)
+    except OSError as error:
+        raise CopymcError(f"output {str(path)!r}: {error.strerror}; choose another") from error
+
+
+def _plot(args: argparse.Namespace) -> int:
+    for table in _selected(args):
+        folder = args.output or _beside(table.study.source)
+        _draw(table, folder, tuple(args.format or ("png", "svg")))
+    return 0
+
+
+def _beside(source: str) -> Path:
+    """The folder for what is made from a results file: its name without the suffixes."""
+    return Path(source.removesuffix(".gz").removesuffix(".json"))
+
+
+def _draw(table: Table, folder: Path, formats: Sequence[str]) -> None:
+    from bench.present import plots  # noqa: PLC0415
+
+    try:
+        for path in plots.draw(table, folder, formats):
+            print(f"plot: {path}")
+    except OSError as error:
+        raise CopymcError(f"plots in {str(folder)!r}: {error.strerror}; choose --output") from error

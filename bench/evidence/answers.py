@@ -1,0 +1,131 @@
+"""The question of the suite, answered from a table: where the default wins and loses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.evidence.estimates import Table
+from bench.evidence.stats import Interval
+
+MARGIN = 0.03
+"""A kernel loses where even the near end of the interval is slower by more than this."""
+
+SIZE_CLASSES = (1, 64, 128, 512, 2048, 8192, 65536, 1 << 20, 1 << 40)
+"""First sizes of the classes: below a line pair, short rep movs, then by cache level, bytes."""
+
+
+GEOMETRY_CLASSES = (
+    "delta 0",
+    "delta 1..15",
+    "delta 16..31",
+    "delta 32..63",
+    "delta other multiples of 64",
+    "delta other",
+    "odd src_offset",
+)
+"""Classes of pointer pairs in which a kernel behaves alike, by facts of 4 KiB aliasing."""
+
+
+def geometry_class(src_offset: int, delta: int) -> str:
+    """The member of GEOMETRY_CLASSES that holds a pair; offsets in bytes."""
+    if src_offset % 2:
+        return "odd src_offset"
+    if delta % 64 == 0:
+        return "delta other multiples of 64" if delta else "delta 0"
+    for limit in (15, 31, 63):
+        if delta <= limit:
+            return f"delta {(limit + 1) // 2 if limit > 15 else 1}..{limit}"
+    return "delta other"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRatio:
+    """Time of one kernel over another's in a class of sizes.
+
+    Attributes:
+        first: smallest measured size of the class, bytes.
+        last: largest one.
+        ratio: geometric mean over the class' points; shape ().
+
+    """
+
+    first: int
+    last: int
+    ratio: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A pointer geometry at which a kernel loses, beyond MARGIN.
+
+    Attributes:
+        src_offset: source address modulo 4096.
+        delta: (dst - src) modulo 4096.
+        sizes: ranges (first, last) of neighbouring measured sizes at which it loses.
+        worst: the largest ratio.
+        worst_size: where it was met.
+
+    """
+
+    src_offset: int
+    delta: int
+    sizes: tuple[tuple[int, int], ...]
+    worst: float
+    worst_size: int
+
+
+def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, ...]:
+    """One ratio for each class of sizes that was measured."""
+    found = []
+    for low, high in itertools.pairwise(SIZE_CLASSES):
+        rows = [i for i, point in enumerate(table.points) if low <= point.size < high]
+        if rows:
+            first, last = table.points[rows[0]].size, table.points[rows[-1]].size
+            found.append(ClassRatio(first, last, table.mean_ratio(kernel, baseline, rows)))
+    return tuple(found)
+
+
+def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
+    """The geometries at which kernel is slower than baseline beyond MARGIN, worst first."""
+    ratio = table.ratio(kernel, baseline)
+    geometries = dict.fromkeys((p.src_offset, p.delta) for p in table.points)
+    found = (_loss(table, ratio, *geometry) for geometry in geometries)
+    return tuple(sorted((loss for loss in found if loss), key=lambda loss: -loss.worst))
+
+
+def _loss(table: Table, ratio: Interval, src_offset: int, delta: int) -> Loss | None:
+    rows = [
+        row
+        for row, point in enumerate(table.points)
+        if (point.src_offset, point.delta) == (src_offset, delta) and not np.isnan(ratio.mid[row])
+    ]
+    bad = [ratio.low[row] > 1 + MARGIN for row in rows]
+    if not any(bad):
+        return None
+    sizes = [table.points[row].size for row in rows]
+    worst = max((row for row, is_bad in zip(rows, bad, strict=True) if is_bad),
+                key=lambda row: float(ratio.mid[row]))  # fmt: skip
+    return Loss(
+        src_offset,
+        delta,
+        tuple(_ranges(sizes, bad)),
+        float(ratio.mid[worst]),
+        table.points[worst].size,
+    )
+
+
+def _ranges(sizes: Sequence[int], chosen: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """(first, last) of each stretch of chosen sizes."""
+    start = None
+    for index, (size, is_in) in enumerate(zip(sizes, chosen, strict=True)):
+        if is_in and start is None:
+            start = size
+        if start is not None and not is_in:
+            yield start, sizes[index - 1]
+            start = None
+    if start is not None:
+        yield start, sizes[-1]

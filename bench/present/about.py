@@ -1,0 +1,86 @@
+"""This machine in words: what it is, which path Linux takes, what can run here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from bench import __version__
+from bench.machine import catalog, host, native, noise
+from bench.measure.plan import PRESETS
+from bench.model import Kernel
+
+_YES = {True: "yes", False: "no"}
+
+
+def as_json() -> dict[str, object]:
+    """The facts for machines; keys are stable."""
+    path = host.copy_path()
+    facts = host.facts()
+    return {
+        "version": __version__,
+        "source_hash": native.SOURCE_HASH,
+        "host": facts,
+        "features": host.features(),
+        "copy_mc": {"path": path.path, "reason": path.reason},
+        "kernels": [_kernel_row(kernel) for kernel in catalog.kernels()],
+        "presets": {name: preset.summary for name, preset in PRESETS.items()},
+        "warnings": list(noise.warnings(max(os.sched_getaffinity(0)), facts)),
+    }
+
+
+def _kernel_row(kernel: Kernel) -> dict[str, object]:
+    missing = catalog.unavailable(kernel)
+    return {
+        "name": kernel.name,
+        "contract": kernel.contract,
+        "role": kernel.role,
+        "summary": kernel.summary,
+        "available": missing is None,
+        "reason": missing.reason if missing else "",
+    }
+
+
+def as_text() -> str:
+    """The same facts for people."""
+    return "\n".join([*_machine(), "", *_kernels(), "", *_presets(), *_warnings()])
+
+
+def _machine() -> Iterator[str]:
+    facts, path = host.facts(), host.copy_path()
+    has = "  ".join(f"{word.upper()} {_YES[on]}" for word, on in host.features().items())
+    rows = {
+        "copymc": f"{__version__}, sources {native.SOURCE_HASH[:12]}",
+        "CPU": f"{facts['cpu_model_name']}, family-model {facts['cpu_family']}, "
+        f"stepping {facts['cpu_stepping']}, microcode {facts['microcode']}",
+        "string ops": f"{has}  (by CPUID)",
+        "caches": str(facts["caches"]),
+        "Linux": str(facts["kernel_release"]),
+        "hypervisor": str(facts["hypervisor"]),
+        "clock": f"{facts['clocksource']}, step {native.clock_step_ns()} ns; "
+        f"core at {native.core_ghz():.2f} GHz now",
+        "copy_mc": f"copy_mc_to_kernel() takes {path.path}",
+        "because": path.reason,
+    }
+    return (f"{name:11s} {value}" for name, value in rows.items())
+
+
+def _kernels() -> Iterator[str]:
+    yield "kernel           contract  summary"
+    for kernel in catalog.kernels():
+        missing = catalog.unavailable(kernel)
+        note = f"unavailable, because it {missing.reason}" if missing else kernel.summary
+        yield f"{kernel.name:16s} {kernel.contract:9s} {note}"
+
+
+def _presets() -> Iterator[str]:
+    yield "preset   what it measures"
+    for name, preset in PRESETS.items():
+        yield f"{name:8s} {preset.summary}"
+
+
+def _warnings() -> Iterator[str]:
+    found = noise.warnings(max(os.sched_getaffinity(0)), host.facts())
+    if found:
+        yield ""
+        yield from (f"warning: {line}" for line in found)

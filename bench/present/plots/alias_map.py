@@ -1,0 +1,60 @@
+"""Map of fast_string / fragile over pointer geometry and size."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.evidence.estimates import Table
+from bench.evidence.stats import Floats
+from bench.present.plots import style
+from bench.units import format_size
+
+KERNEL, BASELINE = "fast_string", "fragile"
+_LIMIT = 3.0  # colours end at factors of 2**3
+_READABLE = 30  # cells in a row up to which numbers fit
+
+
+def matrix(table: Table) -> tuple[list[tuple[int, int]], list[int], Floats]:
+    """Geometries (src_offset, delta), sizes and the ratio of times, shape (geometries, sizes)."""
+    ratio = table.ratio(KERNEL, BASELINE).mid
+    found = {(p.src_offset, p.delta, p.size): ratio[i] for i, p in enumerate(table.points)}
+    geometries = sorted({(p.src_offset, p.delta) for p in table.points})
+    sizes = sorted({p.size for p in table.points})
+    cells = [[found.get((*pair, size), np.nan) for size in sizes] for pair in geometries]
+    return geometries, sizes, np.array(cells)
+
+
+def figure(table: Table) -> Figure | None:
+    """The figure; None unless both kernels were measured."""
+    if not table.has(KERNEL, BASELINE):
+        return None
+    geometries, sizes, cells = matrix(table)
+    fig, (axis,) = style.grid(1, 1, max(3.0, 0.32 * len(geometries) + 0.6))
+    image = axis.imshow(np.log2(cells), cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, aspect="auto")
+    _labels(axis, geometries, sizes)
+    if len(sizes) <= _READABLE:
+        _numbers(axis, cells)
+    bar = fig.colorbar(image, ax=axis, extend="both", pad=0.01)
+    ticks = [-3, -2, -1, 0, 1, 2, 3]
+    bar.set_ticks(ticks, labels=[f"{2.0**tick:g}" for tick in ticks])
+    bar.set_label(f"time of {KERNEL} / {BASELINE}")
+    style.finish(fig, table, f"{KERNEL} against {BASELINE} over pointer geometry and size",
+                 f"violet, below 1: {KERNEL} is faster; orange, above 1: it is slower")  # fmt: skip
+    return fig
+
+
+def _labels(axis: Axes, geometries: list[tuple[int, int]], sizes: list[int]) -> None:
+    axis.set_xticks(range(len(sizes)), [format_size(size) for size in sizes], rotation=60)
+    axis.set_yticks(range(len(geometries)), [f"{src} / {delta}" for src, delta in geometries])
+    axis.set(xlabel="size of one copy", ylabel="src_offset / delta, bytes")
+
+
+def _numbers(axis: Axes, cells: Floats) -> None:
+    for row, column in np.ndindex(*cells.shape):
+        ratio = cells[row, column]
+        if np.isfinite(ratio):
+            colour = "white" if abs(np.log2(ratio)) > 0.7 * _LIMIT else "black"
+            axis.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=6.5,
+                      color=colour)  # fmt: skip

@@ -1,0 +1,41 @@
+"""Time over memcpy's time against size: where each kernel costs more, and how much."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bench.evidence.estimates import Table
+from bench.evidence.stats import Interval
+from bench.present.plots import style
+
+BASELINE = "memcpy"
+
+
+def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
+    """Paired time ratio by size, geometric mean over the geometries of the panel."""
+    return table.mean_ratios(kernel, BASELINE, list(rows.values()))
+
+
+def figure(table: Table) -> Figure | None:
+    """The figure; None without memcpy or anything to set against it."""
+    names, panels = style.copies(table), style.panels(table)
+    others = [name for name in names if name != BASELINE]
+    if not table.has(BASELINE) or not others:
+        return None
+    fig, axes = style.grid(len(panels), 2, 3.1)
+    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+        for name in others:
+            data, look = line(table, name, rows), style.look(names, name)
+            axis.plot(list(rows), data.mid, label=name, **look)
+            axis.fill_between(list(rows), data.low, data.high, color=look["color"],
+                              alpha=0.2, lw=0)  # fmt: skip
+        axis.axhline(1, color="#000000", lw=0.8)
+        style.size_axis(axis, list(rows))
+        axis.set(title=title, ylabel="time / memcpy", yscale="log")
+        axis.set_yticks([0.5, 1, 2, 5, 10, 20])
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    style.finish(fig, table, "Time per call relative to the C library's memcpy",
+                 "below 1: faster than memcpy; band: 95 % interval over processes")  # fmt: skip
+    return fig

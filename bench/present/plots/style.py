@@ -1,0 +1,108 @@
+"""One look for all plots: colours for print and colour-blind readers, axes, captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bench.evidence.answers import GEOMETRY_CLASSES, geometry_class
+from bench.evidence.estimates import Table
+from bench.model import SLOWED, TWIN
+from bench.present.text import machine
+from bench.units import format_size
+
+_LOOKS = (  # colours of Okabe and Ito, "Color Universal Design" (2008); marker and dashes for print
+    ("#000000", "o", "-"),
+    ("#D55E00", "s", "-"),
+    ("#0072B2", "^", "-"),
+    ("#009E73", "D", "--"),
+    ("#CC79A7", "v", "--"),
+    ("#E69F00", "P", "-."),
+    ("#56B4E9", "X", "-."),
+    ("#7F7F7F", "*", ":"),
+)
+_FIRST = ("memcpy", "fast_string", "fragile")  # always look alike
+_SETTINGS: Any = {"font.size": 9, "svg.hashsalt": "copymc", "svg.fonttype": "none"}
+
+
+def copies(table: Table) -> tuple[str, ...]:
+    """The kernels to compare, without floor, bounds and twins; the usual ones first."""
+    names = [
+        name
+        for name in table.kernels
+        if name != "null" and not name.startswith("store_") and not name.endswith((TWIN, SLOWED))
+    ]
+    return tuple(sorted(names, key=lambda n: _FIRST.index(n) if n in _FIRST else len(_FIRST)))
+
+
+def look(names: Sequence[str], name: str) -> dict[str, Any]:
+    """Colour, marker and dashes of a kernel among the others."""
+    colour, marker, dashes = _LOOKS[names.index(name) % len(_LOOKS)]
+    return {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 3, "lw": 1.2}
+
+
+def panels(table: Table) -> dict[str, dict[int, list[int]]]:
+    """For each geometry class that was measured: the table's rows at each size."""
+    found: dict[str, dict[int, list[int]]] = {}
+    for row, point in enumerate(table.points):
+        of_class = found.setdefault(geometry_class(point.src_offset, point.delta), {})
+        of_class.setdefault(point.size, []).append(row)
+    return {name: found[name] for name in GEOMETRY_CLASSES if name in found}
+
+
+def grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels with shared axes; `height` inches for each row."""
+    rows = -(-count // columns)
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(10.5, height * rows + 1.1), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, list(axes[:count])
+
+
+def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
+    """A doubling axis from the smallest to the largest size, in bytes."""
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_size(round(x))))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_xticks([2**power for power in range(0, max(sizes).bit_length() + 1, 3)])
+    axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    axis.tick_params(axis="x", rotation=45, labelbottom=True)
+    axis.grid(True, which="major", lw=0.4, alpha=0.5)
+
+
+def finish(figure: Figure, table: Table, title: str, note: str) -> None:
+    """Title above, legend and caption below: machine, date and what the marks mean."""
+    figure.suptitle(title, fontsize=12)
+    handles: dict[str, Any] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6,
+                      fontsize=8, frameon=False)  # fmt: skip
+    facts = table.study.metadata
+    caption = (
+        f"{machine(facts)}; {facts.get('date')} UTC; copymc {facts.get('copymc_version')}, "
+        f"{len(table.study.processes)} processes\n{note}"
+    )
+    figure.supxlabel(caption, fontsize=7.5, color="#333333")
+
+
+def save(figure: Figure, path: Path, formats: Sequence[str]) -> Iterator[Path]:
+    """Writes the figure once for each format; without a date, so that equal data is equal."""
+    for extension in formats:
+        target = path.with_suffix(f".{extension}")
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(extension)
+        with mpl.rc_context(_SETTINGS):
+            figure.savefig(target, dpi=130, metadata=metadata)
+        yield target

@@ -1,0 +1,221 @@
+"""Evidence as text of at most 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, losses
+from bench.evidence.estimates import Noise, Table, noise
+from bench.evidence.stats import Interval
+from bench.model import Point, Scalar
+from bench.units import (
+    format_duration,
+    format_number,
+    format_size,
+    gigabytes_per_second,
+)
+
+WIDTH = 100
+"""Columns that no line exceeds."""
+
+SUBJECT = "fast_string"  # Linux' default, the kernel that the suite is about
+_BASELINES = ("fragile", "memcpy")
+
+
+def machine(facts: Mapping[str, Scalar]) -> str:
+    """The machine in a few words, for headings and captions."""
+    virtual = "bare metal" if facts.get("hypervisor") == "none" else "virtual machine"
+    return (
+        f"{facts.get('cpu_model_name', 'unknown CPU')} (family-model {facts.get('cpu_family')}), "
+        f"Linux {facts.get('kernel_release')}, {virtual}"
+    )
+
+
+def heading(table: Table) -> Iterator[str]:
+    """What was measured, where and by which version."""
+    facts = table.study.metadata
+    yield f"copymc {facts.get('copymc_version')} of {facts.get('date')} UTC: {table.study.source}"
+    yield machine(facts)
+    yield (
+        f"{len(table.study.processes)} processes, {len(table.points)} points, "
+        f"{len(table.kernels)} kernels, core clock {format_number(table.core_ghz)} GHz; "
+        f"sources {str(facts.get('source_hash'))[:12]}"
+    )
+
+
+def summary(table: Table) -> str:
+    """The answer in short: the default by size class, where it loses, what noise there was."""
+    parts = [*heading(table), ""]
+    facts = table.study.metadata
+    if "copy_mc_path" in facts:
+        parts += [f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: "
+                  f"{facts['copy_mc_reason']}", ""]  # fmt: skip
+    baselines = [name for name in _BASELINES if table.has(SUBJECT, name)]
+    if baselines:
+        parts += [*_class_table(table, baselines), ""]
+    for name in baselines:
+        parts += [*_loss_table(losses(table, SUBJECT, name), name), ""]
+    parts += noise_lines(table)
+    return "\n".join(line[:WIDTH] for line in parts)
+
+
+def _class_table(table: Table, baselines: Sequence[str]) -> Iterator[str]:
+    yield f"Time of {SUBJECT} over the time of others: below 1 it is faster. Geometric means over"
+    yield "all pointer geometries with 95 % intervals over processes."
+    yield "size".ljust(24) + "".join(f"/ {name}".ljust(26) for name in baselines)
+    columns = [class_ratios(table, SUBJECT, name) for name in baselines]
+    for row in zip(*columns, strict=True):
+        yield _size_range(row[0].first, row[0].last).ljust(24) + "".join(
+            _interval(item).ljust(26) for item in row
+        )
+
+
+def _interval(item: ClassRatio) -> str:
+    return ratio_text(item.ratio)
+
+
+def ratio_text(ratio: Interval, row: int | tuple[()] = ()) -> str:
+    """`0.52 [0.51, 0.53]` of one entry, with the digits that the interval supports."""
+    mid, low, high = (float(end[row]) for end in (ratio.mid, ratio.low, ratio.high))
+    if np.isnan(mid):
+        return "-"
+    digits = 3 if high - low < 0.02 else 2
+    return f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _size_range(first: int, last: int) -> str:
+    return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
+
+
+def _loss_table(found: Sequence[Loss], baseline: str) -> Iterator[str]:
+    if not found:
+        yield f"{SUBJECT} loses to {baseline} at no geometry (margin {MARGIN:.0%})."
+        return
+    yield f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}:"
+    yield "src_offset  delta  worst              sizes"
+    for loss in found:
+        sizes = ", ".join(_size_range(*pair) for pair in loss.sizes)
+        worst = f"{loss.worst:.2f}x at {format_size(loss.worst_size)}"
+        yield from _wrapped(f"{loss.src_offset:10d}  {loss.delta:5d}  {worst:17s}  ", sizes)
+
+
+def _wrapped(prefix: str, items: str) -> Iterator[str]:
+    """The items after the prefix, continued under their own start."""
+    line = prefix
+    for word in items.split(", "):
+        if len(line) + len(word) > WIDTH - 2:
+            yield line.rstrip()
+            line = " " * len(prefix)
+        line += f"{word}, "
+    yield line.rstrip(", ")
+
+
+def noise_lines(table: Table) -> list[str]:
+    """What the run saw of its own noise, in a few lines."""
+    seen = noise(table)
+    lines = [
+        "Noise seen by the run itself:",
+        f"  {seen.values} values, {seen.retried:.2%} measured again, "
+        f"{seen.rejected:.2%} contaminated and left out",
+        f"  spread between processes {seen.spread:.2%} (median over cases)",
+    ]
+    if seen.twin_cases:
+        lines.insert(2, _twin_line(seen))
+    return lines
+
+
+def _twin_line(seen: Noise) -> str:
+    return (
+        f"  A/A twin: off by {seen.twin_error:.3%} (median), {seen.twin_error_p95:.3%} (95th "
+        f"percentile); {seen.twin_excluded:.1%} of intervals exclude 1"
+    )
+
+
+def report(table: Table) -> str:
+    """Every case: ns per call with interval, throughput, bytes per cycle, ratio to memcpy."""
+    parts = [summary(table), ""]
+    bodies = {kernel: _Columns(table, kernel) for kernel in table.kernels}
+    for row, point in enumerate(table.points):
+        parts += ["", _point(point), _HEAD]
+        parts += [line for columns in bodies.values() if (line := columns.line(row))]
+    return "\n".join(parts)
+
+
+_HEAD = (
+    "kernel".ljust(22) + "ns per call".rjust(12) + "low".rjust(11) + "high".rjust(11)
+    + "GB/s".rjust(8) + "B/cycle".rjust(9) + "/ memcpy".rjust(10) + "low".rjust(8) + "high".rjust(8)
+)  # fmt: skip
+
+
+def _point(point: Point) -> str:
+    return (
+        f"{format_size(point.size)}, src_offset {point.src_offset}, delta {point.delta}, "
+        f"{point.residency}"
+    )
+
+
+class _Columns:
+    """The cells of one kernel, row by row."""
+
+    def __init__(self, table: Table, kernel: str) -> None:
+        self._table = table
+        self._kernel = kernel
+        self._time = table.time(kernel)
+        self._ratio = table.ratio(kernel, "memcpy") if table.has("memcpy") else None
+
+    def line(self, row: int) -> str:
+        """The table's line; empty where the kernel was not measured."""
+        seconds = float(self._time.mid[row])
+        if np.isnan(seconds):
+            return ""
+        size = self._table.points[row].size
+        cycles = seconds * 1e9 * self._table.core_ghz
+        cells = [
+            self._kernel.ljust(22),
+            format_number(seconds * 1e9).rjust(12),
+            format_number(float(self._time.low[row]) * 1e9).rjust(11),
+            format_number(float(self._time.high[row]) * 1e9).rjust(11),
+            format_number(gigabytes_per_second(size, seconds)).rjust(8),
+            format_number(size / cycles).rjust(9),
+            *self._ratios(row),
+        ]
+        return "".join(cells)
+
+    def _ratios(self, row: int) -> Iterator[str]:
+        if self._ratio is None:
+            return
+        ends = (self._ratio.mid, self._ratio.low, self._ratio.high)
+        for end, width in zip(ends, (10, 8, 8), strict=True):
+            yield ("-" if np.isnan(end[row]) else f"{end[row]:.3f}").rjust(width)
+
+
+def cases(table: Table) -> Iterator[dict[str, Scalar | None]]:
+    """Every case for machines: its parameters, ns per call and the interval's ends."""
+    for kernel in table.kernels:
+        time = table.time(kernel)
+        for row, point in enumerate(table.points):
+            if not np.isnan(time.mid[row]):
+                yield {
+                    "kernel": kernel,
+                    "size": point.size,
+                    "src_offset": point.src_offset,
+                    "delta": point.delta,
+                    "residency": point.residency,
+                    "ns": float(time.mid[row]) * 1e9,
+                    "low": float(time.low[row]) * 1e9,
+                    "high": float(time.high[row]) * 1e9,
+                }
+
+
+def finished(path: str, seconds: float, missing: str) -> Iterator[str]:
+    """The last lines of a run."""
+    yield f"results: {path} ({format_duration(seconds)})"
+    if missing:
+        yield f"missing: {missing}"
+
+
+def bullet(items: Iterable[str]) -> str:
+    """The items as an indented list."""
+    return "\n".join(f"  {item}" for item in items)
