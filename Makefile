@@ -16,7 +16,7 @@ ifeq ($(shell command -v $(CC)),)
 $(error copymc: no C compiler "$(CC)"; install gcc or clang, or set CC)
 endif
 
-.PHONY: bench test clean
+.PHONY: bench test selfcheck clean
 
 $(VENV)/.installed: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +29,10 @@ $(VENV)/.tests: $(VENV)/.installed
 	touch $@
 
 bench: $(VENV)/.installed
-	$(BIN)/copymc run --preset $(PRESET)
+	$(BIN)/copymc run --preset $(PRESET) --plot
+
+selfcheck: $(VENV)/.installed
+	$(BIN)/python -m bench.selfcheck
 
 test: $(VENV)/.tests
 	$(BIN)/ruff check bench tests

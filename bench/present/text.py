@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -36,7 +37,8 @@ def machine(facts: Mapping[str, Scalar]) -> str:
 def heading(table: Table) -> Iterator[str]:
     """What was measured, where and by which version."""
     facts = table.study.metadata
-    yield f"copymc {facts.get('copymc_version')} of {facts.get('date')} UTC: {table.study.source}"
+    yield f"copymc {facts.get('copymc_version')}, measured {facts.get('date')} UTC"
+    yield f"{table.study.source}"
     yield machine(facts)
     yield (
         f"{len(table.study.processes)} processes, {len(table.points)} points, "
@@ -50,15 +52,15 @@ def summary(table: Table) -> str:
     parts = [*heading(table), ""]
     facts = table.study.metadata
     if "copy_mc_path" in facts:
-        parts += [f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: "
-                  f"{facts['copy_mc_reason']}", ""]  # fmt: skip
+        why = f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: {facts['copy_mc_reason']}"
+        parts += [*textwrap.wrap(why, WIDTH), ""]
     baselines = [name for name in _BASELINES if table.has(SUBJECT, name)]
     if baselines:
         parts += [*_class_table(table, baselines), ""]
     for name in baselines:
         parts += [*_loss_table(losses(table, SUBJECT, name), name), ""]
     parts += noise_lines(table)
-    return "\n".join(line[:WIDTH] for line in parts)
+    return "\n".join(line.rstrip() for line in parts)
 
 
 def _class_table(table: Table, baselines: Sequence[str]) -> Iterator[str]:

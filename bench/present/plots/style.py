@@ -81,21 +81,34 @@ def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
 
 
 def finish(figure: Figure, table: Table, title: str, note: str) -> None:
-    """Title above, legend and caption below: machine, date and what the marks mean."""
+    """Title above; caption and legend below: machine, date and what the marks mean."""
     figure.suptitle(title, fontsize=12)
     handles: dict[str, Any] = {}
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    caption = _caption(table, note)
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6,
-                      fontsize=8, frameon=False)  # fmt: skip
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=6,
+            fontsize=8,
+            frameon=False,
+            title=caption,
+            title_fontsize=7.5,
+        )
+    else:
+        figure.supxlabel(caption, fontsize=7.5, color="#333333")
+
+
+def _caption(table: Table, note: str) -> str:
     facts = table.study.metadata
-    caption = (
+    return (
         f"{machine(facts)}; {facts.get('date')} UTC; copymc {facts.get('copymc_version')}, "
         f"{len(table.study.processes)} processes\n{note}"
     )
-    figure.supxlabel(caption, fontsize=7.5, color="#333333")
 
 
 def save(figure: Figure, path: Path, formats: Sequence[str]) -> Iterator[Path]:

@@ -1,0 +1,250 @@
+"""`python -m bench.selfcheck`: measures what the suite promises of itself, pass or fall-short.
+
+Stands on the command line's floor: it uses every stage as a user would and prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench import results
+from bench.evidence.estimates import Noise, Table, noise
+from bench.machine import catalog, host
+from bench.machine.noise import choose_cpu
+from bench.measure.campaign import Campaign, clean_environ, leave
+from bench.measure.plan import PRESETS, Options, make_plan
+from bench.model import SLOWED, Plan, Study
+
+_TWINS = ("fast_string", "memcpy", "fragile", "movsq")
+_KIB, _MIB = 1 << 10, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One promise: what was measured, in words, and whether it was kept; None: not available."""
+
+    promise: str
+    measured: str
+    kept: bool | None
+
+    def __str__(self) -> str:
+        verdict = {True: "pass", False: "FALL-SHORT", None: "not available"}[self.kept]
+        return f"{verdict:13s} {self.promise}: {self.measured}"
+
+
+def _copymc(*words: str) -> tuple[float, str]:
+    """Wall seconds and standard output of one `copymc` command."""
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=True
+    )
+    return time.monotonic() - start, done.stdout
+
+
+def start_up() -> Iterator[Finding]:
+    """How fast `info` answers and the first value comes."""
+    seconds = min(_copymc("info")[0] for _ in range(5))
+    yield Finding("copymc info under 0.3 s", f"{seconds:.2f} s", seconds < 0.3)
+    seconds = min(_first_value() for _ in range(3))
+    yield Finding("first measured value under 1 s", f"{seconds:.2f} s", seconds < 1)
+
+
+def _first_value() -> float:
+    """Seconds from the start of Python to the first block that a worker delivers."""
+    code = (
+        "from bench import selfcheck; plan = selfcheck.preset_plan('quick'); "
+        "next(iter(selfcheck.campaign(plan).events()))"
+    )
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.monotonic() - start
+
+
+def _options(preset: str, kernels: Sequence[str], seed: int = 1) -> Options:
+    bounds = tuple(k.name for k in catalog.available() if k.role == "bound")
+    return Options(preset, tuple(kernels), bounds, host.last_level_cache(), seed)
+
+
+def preset_plan(preset: str) -> Plan:
+    """The plan of a preset with every kernel that can run here."""
+    return make_plan(_options(preset, [k.name for k in catalog.available() if k.role != "bound"]))
+
+
+def campaign(plan: Plan) -> Campaign:
+    """A campaign on the CPU that `run` would choose; this process leaves that CPU."""
+    cpu = _cpu()
+    leave(cpu)
+    return Campaign(plan, cpu, clean_environ(os.environ))
+
+
+def _cpu() -> int:
+    """The CPU that `run` would choose, whatever this process has left since."""
+    try:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    except OSError:
+        pass  # a narrower set is all that is allowed
+    return choose_cpu(None, str(host.facts()["isolated_cpus"]))
+
+
+def durations(folder: Path) -> Iterator[Finding]:
+    """Wall time, extent and size on disk of the two presets, each run as a user runs it."""
+    for preset, limit in (("quick", 45), ("default", 180)):
+        path = folder / f"{preset}.json.gz"
+        seconds, _ = _copymc("run", "--preset", preset, "--output", str(path))
+        table = Table(results.load(path))
+        copies = [k for k in table.kernels if not k.startswith("store_") and ":" not in k]
+        sizes = {point.size for point in table.points}
+        geometries = {(point.src_offset, point.delta) for point in table.points}
+        extent = f"{len(copies)} kernels x {len(sizes)} sizes x {len(geometries)} geometries"
+        enough = len(copies) >= 9 and len(geometries) >= 8
+        enough = enough and len(sizes) >= (10 if preset == "quick" else 24)
+        yield Finding(f"{preset} under {limit} s", f"{seconds:.0f} s for {extent}",
+                      seconds < limit and enough)  # fmt: skip
+        if preset == "default":
+            weight = path.stat().st_size / 1e6
+            yield Finding("default file below 5 MB", f"{weight:.2f} MB", weight < 5)
+
+
+def twin_plan(processes: int, seed: int) -> Plan:
+    """Four kernels, each under two names, and one of them truly slowed."""
+    sizes = (*(s for s in PRESETS["quick"].sizes if s >= 64), 4 * _MIB, host.last_level_cache())
+    options = Options(
+        "quick",
+        _TWINS,
+        (),
+        host.last_level_cache(),
+        seed,
+        twins=_TWINS,
+        slowed=("fast_string",),
+        sizes=sizes,
+        processes=processes,
+    )
+    return make_plan(options)
+
+
+def _measured(plan: Plan) -> Table:
+    work = campaign(plan)
+    for _ in work.events():
+        pass
+    return Table(Study(host.facts(), work.processes))
+
+
+def twins(processes: int = 24) -> Iterator[Finding]:
+    """Chance, power, and chance beside a busy loop on the same core."""
+    quiet = _measured(twin_plan(processes, seed=1))
+    yield from _chance("A/A", noise(quiet, 64, _MIB), (0.01, 0.1, 0.02))
+    large = noise(quiet, _MIB + 1)
+    yield Finding("A/A beyond 1 MiB: half-width median at most 2 %",
+                  f"{100 * large.half_width:.2f} %", large.half_width <= 0.02)  # fmt: skip
+    yield _power(quiet)
+    with _busy_loop(_cpu()):
+        loaded = _measured(twin_plan(processes, seed=2))
+    yield from _chance("A/A beside a busy loop", noise(loaded, 64, _MIB), (0.02, 0.2, 0.05))
+
+
+def _chance(name: str, seen: Noise, limits: tuple[float, float, float]) -> Iterator[Finding]:
+    """Four findings on the twins; limits and figures in percent."""
+    excluded = 100 * seen.twin_excluded
+    if name == "A/A":
+        yield Finding("A/A, 64 B to 1 MiB: 3 to 8 % of 95 % intervals exclude 1",
+                      f"{excluded:.1f} % of {seen.twin_cases}", 3 <= excluded <= 8)  # fmt: skip
+    words = ("|ratio - 1| median", "|ratio - 1| 95th percentile", "half-width median")
+    figures = (seen.twin_error, seen.twin_error_p95, seen.half_width)
+    for word, figure, limit in zip(words, figures, limits, strict=True):
+        yield Finding(f"{name}: {word} at most {limit} %", f"{100 * figure:.4f} %",
+                      100 * figure <= limit)  # fmt: skip
+    yield Finding(
+        f"{name}: values left out below 1 %", f"{seen.rejected:.2%}", seen.rejected < 0.01
+    )
+
+
+def _power(table: Table) -> Finding:
+    ratio = table.ratio(f"fast_string{SLOWED}", "fast_string")
+    rows = [i for i, point in enumerate(table.points) if _KIB <= point.size <= _MIB]
+    share = float(np.mean(ratio.low[rows] > 1))
+    typical = float(np.median(ratio.mid[rows]))
+    return Finding("a true 0.5 % is found in at least 95 % of cases of 1 KiB to 1 MiB",
+                   f"{share:.1%} of {len(rows)}, median ratio {typical:.4f}", share >= 0.95)  # fmt: skip
+
+
+@contextmanager
+def _busy_loop(cpu: int) -> Iterator[None]:
+    """A process that computes on the measured CPU until the block ends."""
+    code = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as loop:
+        try:
+            yield
+        finally:
+            loop.kill()
+
+
+def against_perf(repeats: int = 15) -> Iterator[Finding]:
+    """Two kernels at 1 MiB beside the same instruction in `perf bench mem memcpy`."""
+    pairs = {"fast_string": "x86-64-movsb", "movsq": "x86-64-movsq"}
+    if shutil.which("perf") is None:
+        for name in pairs:
+            yield Finding(f"{name} within 5 % of perf bench", "perf is not installed", None)
+        return
+    best_perf = dict.fromkeys(pairs, 0.0)
+    best_ours = dict.fromkeys(pairs, 0.0)
+    for seed in range(1, repeats + 1):
+        for name, routine in pairs.items():
+            best_perf[name] = max(best_perf[name], _perf_rate(routine))
+        for name, rate in _our_rates(seed).items():
+            best_ours[name] = max(best_ours[name], rate)
+    for name in pairs:
+        ratio = best_ours[name] / best_perf[name]
+        words = f"{best_ours[name] / 1e9:.1f} against {best_perf[name] / 1e9:.1f} GB/s, {ratio:.3f}"
+        yield Finding(f"{name} at 1 MiB within 5 % of perf bench", words, abs(ratio - 1) <= 0.05)
+
+
+def _perf_rate(routine: str) -> float:
+    """Bytes per second that perf's own copy of a routine reaches at 1 MiB, pinned as ours."""
+    command = ["perf", "bench", "-f", "simple", "mem", "memcpy", "-f", routine, "-s", "1MB",
+               "-l", "2000"]  # fmt: skip
+    cpu = _cpu()
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+    )
+    return float(next(line for line in done.stdout.splitlines() if line[:1].isdigit()))
+
+
+def _our_rates(seed: int) -> dict[str, float]:
+    options = Options("quick", ("fast_string", "movsq"), (), host.last_level_cache(), seed,
+                      sizes=(_MIB,), deltas=(0,), processes=1)  # fmt: skip
+    work = campaign(make_plan(options))
+    for _ in work.events():
+        pass
+    rows = [m for process in work.processes for m in process.measured]
+    return {m.case.kernel: _MIB / statistics.median(m.values) for m in rows}
+
+
+def main() -> int:
+    """Prints every finding as it is made; 1 if any promise was not kept."""
+    kept = True
+    with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
+        for stage in (start_up(), durations(Path(folder)), twins(), against_perf()):
+            for finding in stage:
+                print(finding, flush=True)
+                kept = kept and finding.kept is not False
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
