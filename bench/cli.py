@@ -133,17 +133,18 @@ def _info(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     start = time.monotonic()
+    now = datetime.datetime.now(datetime.UTC)
     facts = host.facts()
     cpu = noise.choose_cpu(args.affinity, str(facts["isolated_cpus"]))
     kernels = _chosen(args.kernel)
     plan = make_plan(_options(args, kernels))
-    path = args.output or _default_path(args.label or args.preset)
+    path = args.output or _default_path(args.label or args.preset, now)
     _require_writable(path)
     for line in noise.warnings(cpu, facts):
         print(f"warning: {line}", file=sys.stderr)
     _prove(kernels)
     campaign, stopped = _measure(args, plan, cpu)
-    study = Study({**facts, **_metadata(args, plan)}, campaign.processes, str(path))
+    study = Study({**facts, **_metadata(args, plan, now)}, campaign.processes, str(path))
     study = _keep(study, path)
     _answer(study, time.monotonic() - start, campaign)
     if args.plot and study.processes:
@@ -189,8 +190,7 @@ def _processes(args: argparse.Namespace) -> int:
     return max(1, processes // 2) if args.fast else processes
 
 
-def _default_path(label: str) -> Path:
-    now = datetime.datetime.now(datetime.UTC)
+def _default_path(label: str, now: datetime.datetime) -> Path:
     return Path("results") / host.slug() / f"{now:%Y-%m-%dT%H%M%S}-{label}.json.gz"
 
 
@@ -207,7 +207,7 @@ def _prove(kernels: Sequence[Kernel]) -> None:
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly and is not timed: {wrong}")
 
 
-def _metadata(args: argparse.Namespace, plan: Plan) -> dict[str, Scalar]:
+def _metadata(args: argparse.Namespace, plan: Plan, now: datetime.datetime) -> dict[str, Scalar]:
     return {
         "copymc_version": __version__,
         "source_hash": native.SOURCE_HASH,
@@ -217,7 +217,7 @@ def _metadata(args: argparse.Namespace, plan: Plan) -> dict[str, Scalar]:
         "planned_processes": plan.processes,
         "inherited_environ": "everything" if args.copy_env else args.inherit_environ or "none",
         "command": " ".join(["copymc", *sys.argv[1:]]),
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        "date": f"{now:%Y-%m-%d %H:%M:%S}",
     }
 
 

@@ -25,7 +25,7 @@ def figure(table: Table) -> Figure | None:
         return None
     fig, axes = style.grid(len(panels), 2, 3.1)
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
-        for name in reversed(others):  # the usual ones lie on top
+        for name in others:
             data, look = line(table, name, rows), style.look(names, name)
             axis.plot(list(rows), data.mid, label=name, **look)
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],

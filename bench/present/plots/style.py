@@ -45,7 +45,15 @@ def copies(table: Table) -> tuple[str, ...]:
 def look(names: Sequence[str], name: str) -> dict[str, Any]:
     """Colour, marker and dashes of a kernel among the others."""
     colour, marker, dashes = _LOOKS[names.index(name) % len(_LOOKS)]
-    return {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 3, "lw": 1.2}
+    order = 3 + len(names) - names.index(name)  # the usual ones lie on top
+    return {
+        "color": colour,
+        "marker": marker,
+        "linestyle": dashes,
+        "markersize": 3,
+        "lw": 1.2,
+        "zorder": order,
+    }
 
 
 def panels(table: Table) -> dict[str, dict[int, list[int]]]:
@@ -77,6 +85,7 @@ def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
     axis.set_xticks([2**power for power in range(0, max(sizes).bit_length() + 1, 3)])
     axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
     axis.tick_params(axis="x", rotation=45, labelbottom=True)
+    axis.set_xlabel("size of one copy")
     axis.grid(True, which="major", lw=0.4, alpha=0.5)
 
 

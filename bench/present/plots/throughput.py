@@ -53,7 +53,7 @@ def figure(table: Table) -> Figure | None:
     limit = bound(table)
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
-        for name in reversed(names):  # the usual ones lie on top
+        for name in names:
             _draw(axis, line(table, name, rows), style.look(names, name), name)
         _limits(axis, table, rows, limit)
         style.size_axis(axis, list(rows))
