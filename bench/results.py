@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -26,16 +27,18 @@ _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # com
 
 def save(study: Study, path: Path) -> None:
     """Writes the study as a pyperf suite, whole or not at all; CopymcError if it cannot."""
-    text = _encode(study)
+    text = gzip.compress(_encode(study), compresslevel=6, mtime=0)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as stream:
-            stream.write(gzip.compress(text, compresslevel=6, mtime=0))
-        os.chmod(stream.name, 0o644)
-        os.replace(stream.name, path)
+        half.write_bytes(text)
+        os.replace(half, path)
     except OSError as error:
         message = f"results file {str(path)!r}: {error.strerror}; choose another --output"
         raise CopymcError(message) from error
+    finally:
+        with contextlib.suppress(OSError):  # it has its final name, or never existed
+            half.unlink()
 
 
 def _encode(study: Study) -> bytes:
@@ -146,15 +149,20 @@ def _take(
         facts[index] = {"phase": _integer(words, "phase"), **_plain(own)}
         return
     facts.setdefault(index, {"phase": _integer(words, "phase")})
-    measured.setdefault(index, []).append(
-        Measured(
-            Case.from_metadata(words),
-            _integer(words, "loops"),
-            _integer(words, "spin", 0),
-            tuple(_values(run["values"])),
-            tuple(int(word) for word in str(words.get("rejected", "")).split()),
-            tuple(_retries(str(words.get("retries", "")))),
-        )
+    measured.setdefault(index, []).append(_measured(run["values"], words))
+
+
+def _measured(values: list[Any], words: Mapping[str, Any]) -> Measured:
+    rejected = tuple(int(word) for word in str(words.get("rejected", "")).split())
+    if not set(rejected) <= set(range(len(values))):
+        raise CopymcError(f"metadata 'rejected' is {rejected}, for {len(values)} values")
+    return Measured(
+        Case.from_metadata(words),
+        _integer(words, "loops"),
+        _integer(words, "spin", 0),
+        tuple(_values(values)),
+        rejected,
+        tuple(_retries(str(words.get("retries", "")))),
     )
 
 

@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,7 +100,7 @@ class Campaign:
         parts += [f"{absent} of {self._plan.processes} processes have nothing"] if absent else []
         return "; ".join(parts)
 
-    def events(self) -> Iterator[Progress]:
+    def events(self) -> Generator[Progress, None, None]:
         """Runs every process; two failures in a row end the run early."""
         for index in range(self._plan.processes):
             yield from self._process(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def heading(table: Table) -> Iterator[str]:
     """What was measured, where and by which version."""
     facts = table.study.metadata
     yield f"copymc {facts.get('copymc_version')}, measured {facts.get('date')} UTC"
-    yield f"{table.study.source}"
+    yield f"file {Path(table.study.source).name}"
     yield machine(facts)
     yield (
         f"{len(table.study.processes)} processes, {len(table.points)} points, "

@@ -1,0 +1,1 @@
+"""Behaviour of the suite, one sentence a test."""

@@ -1,0 +1,54 @@
+"""Small studies of known truth, and a place for compiled code of the tests."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.model import PHASES, Case, Measured, Point, Process, Study
+
+POINT = Point(4096, 0, 0)
+
+
+def study(
+    ratio: float = 2.0, processes: int = 8, rounds: int = 12, noise: float = 0.0, seed: int = 0
+) -> Study:
+    """Kernels slow and memcpy at one point; slow takes `ratio` times memcpy's 10 ns."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for index in range(processes):
+        drift = np.exp(rng.normal(0, 0.05, rounds))
+        rows = []
+        for name, ns in (("memcpy", 10.0), ("slow", 10.0 * ratio)):
+            values = ns * 1e-9 * drift * np.exp(rng.normal(0, noise, rounds))
+            rows.append(Measured(Case(name, POINT), 100, 0, tuple(map(float, values))))
+        facts = {"core_ghz": 4.0, "phase": PHASES[index % 4], "duration": 1.0}
+        found.append(Process(index, PHASES[index % 4], facts, tuple(rows)))
+    return Study({"date": "2026-01-02 03:04:05", "hypervisor": "none"}, tuple(found), "made up")
+
+
+@pytest.fixture
+def compile_kernel(tmp_path: Path) -> Callable[[str], int]:
+    """Compiles the body of a copy routine and returns its address."""
+    import ctypes
+
+    kept: list[ctypes.CDLL] = []
+
+    def build(body: str) -> int:
+        source, target = tmp_path / "k.c", tmp_path / f"k{len(kept)}.so"
+        source.write_text(
+            "#include <string.h>\n"
+            "size_t k(void *dst, const void *src, size_t size)\n"
+            "{ char *d = dst; const char *s = src; (void)d; (void)s;\n" + body + "}\n"
+        )
+        subprocess.run(
+            ["cc", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", target, source], check=True
+        )
+        kept.append(ctypes.CDLL(str(target)))
+        return int(ctypes.cast(kept[-1].k, ctypes.c_void_p).value or 0)
+
+    return build

@@ -1,0 +1,82 @@
+"""Real worker processes: what they measured stays, whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.measure import campaign as stage
+from bench.measure.campaign import Campaign, clean_environ
+from bench.model import Block, Plan, Point
+
+BLOCKS = tuple(Block(Point(size, 0, 0), ("null", "memcpy"), 2) for size in (64, 128, 256))
+PLAN = Plan(BLOCKS, 2, 1, 1000, "quick")
+
+
+def run(campaign: Campaign) -> list[int]:
+    return [event.done for event in campaign.events()]
+
+
+def test_every_process_measures_every_block_with_fixed_loops() -> None:
+    campaign = Campaign(PLAN, -1, clean_environ(os.environ))
+    assert run(campaign) == [1, 2, 3, 4, 5, 6]
+    assert (campaign.failures, campaign.missing) == ([], "")
+    first, second = campaign.processes
+    loops = [{m.case: m.loops for m in p.measured} for p in (first, second)]
+    assert loops[0] == loops[1]
+    assert first.phase != second.phase
+    assert {"core_ghz", "clock_step", "duration", "perf_version"} <= set(first.facts)
+
+
+def fake(tmp_path: Path, ending: str) -> list[str]:
+    """A worker that delivers its first block and then ends badly."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import json, os, signal, sys, time\n"
+        "json.loads(sys.stdin.read())\n"
+        "rows = [['memcpy', 9, 0, [1e-9, 2e-9], [], []]]\n"
+        "print(json.dumps({'block': 1, 'rows': rows}), flush=True)\n" + ending
+    )
+    return [sys.executable, str(script)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("sys.exit('copymc: the disk is on fire')", "exited with 1: the disk is on fire"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "died by SIGKILL"),
+        ("", "ended early"),
+        ("time.sleep(60)", "died by SIGKILL"),
+    ],
+    ids=["error", "killed", "early", "hangs"],
+)
+def test_a_worker_that_fails_keeps_its_blocks_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, reason: str
+) -> None:
+    monkeypatch.setattr(stage, "SILENCE_S", 1.0)
+    campaign = Campaign(PLAN, -1, clean_environ(os.environ), fake(tmp_path, ending))
+    assert run(campaign) == [1, 2]
+    assert [reason in failure.reason for failure in campaign.failures] == [True, True]
+    assert [len(p.measured) for p in campaign.processes] == [1, 1]
+    assert "process 0 has 1 of 3 blocks" in campaign.missing
+
+
+def test_an_abandoned_run_keeps_what_came_and_leaves_no_worker() -> None:
+    campaign = Campaign(PLAN, -1, clean_environ(os.environ))
+    events = campaign.events()
+    next(events)
+    events.close()
+    assert len(campaign.processes[0].measured) == 2
+    assert "1 of 2 processes have nothing" in campaign.missing
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_workers_see_few_variables_unless_asked() -> None:
+    environ = {"PATH": "p", "GLIBC_TUNABLES": "x", "SECRET": "y"}
+    assert clean_environ(environ) == {"PATH": "p"}
+    assert clean_environ(environ, ["GLIBC_TUNABLES"]) == {"PATH": "p", "GLIBC_TUNABLES": "x"}
+    assert clean_environ(environ, everything=True) == environ

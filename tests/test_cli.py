@@ -1,0 +1,222 @@
+"""The command line as a user meets it: real commands, real files, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench import cli, results
+from bench.machine import catalog, native
+from bench.measure.plan import PRESETS
+from bench.model import CopymcError, Study
+
+TINY = ("--kernel", "fast_string,fragile,memcpy", "--size", "64,4K", "--delta", "0,8")
+
+
+def copymc(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A results file of a small run and what the run printed."""
+    folder = tmp_path_factory.mktemp("run")
+    done = copymc("run", *TINY, "--processes", "4", "--seed", "3", "--label", "tiny", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("results/*/*-tiny.json.gz")
+    return path, done.stdout
+
+
+def test_info_names_the_path_that_linux_takes() -> None:
+    done = copymc("info")
+    assert done.returncode == 0
+    assert "copy_mc_to_kernel() takes" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 132
+
+
+def test_info_json_has_the_documented_keys() -> None:
+    info = json.loads(copymc("info", "--json").stdout)
+    assert set(info["features"]) == {"erms", "fsrm", "fzrm", "fsrs", "fsrc"}
+    assert set(info["copy_mc"]) == {"path", "reason"}
+    for kernel in info["kernels"]:
+        assert {"name", "contract", "available", "reason"} <= set(kernel)
+    assert list(info["presets"]) == list(PRESETS)
+
+
+def test_info_lists_what_is_unavailable_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(native, "cpu_has", lambda feature: feature != "avx512f")
+    assert cli.main(["info"]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("store_zmm"))
+    assert "unavailable, because it needs avx512f, which this CPU lacks" in line
+
+
+def test_a_run_writes_a_file_and_answers(tiny: tuple[Path, str]) -> None:
+    path, output = tiny
+    assert "Time of fast_string over the time of others" in output
+    assert "A/A twin" in output
+    assert f"results: {path.relative_to(path.parents[2])}" in output
+    wide = [line for line in output.splitlines() if len(line) > 100]
+    assert all(line.startswith("results: ") for line in wide)  # a path cannot be wrapped
+    study = results.load(path)
+    assert [process.phase for process in study.processes] != [study.processes[0].phase] * 4
+    assert study.metadata["seed"] == 3
+
+
+def test_a_seed_reproduces_loops_and_phases_plan_for_plan(
+    tiny: tuple[Path, str], tmp_path: Path
+) -> None:
+    again = tmp_path / "again.json.gz"
+    copymc("run", *TINY, "--processes", "4", "--seed", "3", "--output", str(again))
+    one, two = results.load(tiny[0]), results.load(again)
+    assert [p.phase for p in one.processes] == [p.phase for p in two.processes]
+    cases = [[m.case for m in p.measured] for p in two.processes]
+    assert [[m.case for m in p.measured] for p in one.processes] == cases
+
+
+def test_a_report_has_every_case_with_its_interval(tiny: tuple[Path, str]) -> None:
+    done = copymc("report", str(tiny[0]))
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    heads = [line for line in done.stdout.splitlines() if line.endswith(", hot")]
+    assert len(heads) == 4
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("fragile ")]
+    assert len(rows) == 4
+    assert all(float(row[2]) <= float(row[1]) <= float(row[3]) for row in rows)
+
+
+def test_a_report_takes_a_selection(tiny: tuple[Path, str]) -> None:
+    words = ("--size", "64", "--delta", "8", "--kernel", "memcpy,fragile")
+    output = copymc("report", str(tiny[0]), *words).stdout
+    assert "64 B, src_offset 0, delta 8, hot" in output
+    assert "4 KiB, src_offset" not in output
+    assert "\nfast_string " not in output
+
+
+def test_report_json_has_the_documented_keys(tiny: tuple[Path, str], tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    copymc("report", str(tiny[0]), "--format", "json", "--output", str(target))
+    for case in json.loads(target.read_text())["cases"]:
+        keys = {"kernel", "size", "src_offset", "delta", "residency", "ns", "low", "high"}
+        assert set(case) == keys
+        assert case["low"] <= case["ns"] <= case["high"]
+
+
+def test_plots_are_drawn_in_every_format(tiny: tuple[Path, str], tmp_path: Path) -> None:
+    done = copymc("plot", str(tiny[0]), "--output", str(tmp_path / "p"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    names = {"throughput", "ratio_to_memcpy", "delta_size_map", "phase_spread"}
+    written = {path.name for path in (tmp_path / "p").iterdir()}
+    assert written == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+
+
+def test_plots_of_equal_data_are_equal(tiny: tuple[Path, str], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        copymc("plot", str(tiny[0]), "--output", str(tmp_path / name), "--format", "svg")
+    one, two = ((tmp_path / name / "throughput.svg").read_bytes() for name in ("a", "b"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("run", "--kernel", "fast_strin"), "did you mean 'fast_string'"),
+        (("run", "--size", "4X"), "size '4X'"),
+        (("run", "--delta", "5000"), "delta '5000'"),
+        (("run", "--processes", "0"), "0"),
+        (("run", "--preset", "huge"), "huge"),
+        (("run", "--affinity", "4095"), "--affinity"),
+        (("run", "--output", "/proc/none/a.json.gz"), "--output"),
+        (("report", "none.json.gz"), "none.json.gz"),
+        (("fly",), "fly"),
+        ((), "COMMAND"),
+    ],
+)
+def test_errors_are_one_line_that_names_the_thing_and_exit_two(
+    tmp_path: Path, words: Sequence[str], hint: str
+) -> None:
+    done = copymc(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("copymc: ")
+    assert hint in line
+    assert done.stdout == ""
+
+
+def test_an_empty_selection_is_an_error(tiny: tuple[Path, str]) -> None:
+    done = copymc("report", str(tiny[0]), "--size", "1G")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no case of this selection" in done.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_its_values_and_says_what_is_missing(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    path = tmp_path / "cut.json.gz"
+    command = [sys.executable, "-m", "bench", "run", "--preset", "quick", "--output", str(path)]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(2)
+    run.send_signal(signum)
+    output, errors = run.communicate(timeout=60)
+    assert run.returncode == 128 + signum
+    assert f"interrupted by {signum.name}" in errors
+    assert "missing:" in output
+    assert "Traceback" not in errors
+    assert results.load(path).processes
+
+
+def test_a_reader_that_leaves_is_no_error(tiny: tuple[Path, str]) -> None:
+    shell = f"'{sys.executable}' -m bench report '{tiny[0]}' | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], check=False, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_a_kernel_that_copies_wrongly_is_not_timed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = native.Violation(where=3, returned=0, size=5)
+    monkeypatch.setattr(
+        catalog, "quick_check", lambda kernel: wrong if kernel.name == "fragile" else None
+    )
+    path = tmp_path / "a.json.gz"
+    assert cli.main(["run", "--output", str(path)]) == 2
+    assert "kernel 'fragile' copies wrongly and is not timed" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_file_that_cannot_be_written_at_the_end_goes_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "full" / "a.json.gz"
+    save = results.save
+
+    def full(study: Study, target: Path) -> None:
+        if target == path:
+            raise CopymcError("results file 'a': No space left on device")
+        save(study, target)
+
+    monkeypatch.setattr(results, "save", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    affinity = os.sched_getaffinity(0)
+    words = ["--size", "64", "--delta", "0", "--processes", "1", "--output", str(path)]
+    try:
+        assert cli.main(["run", "--kernel", "memcpy", *words]) == 0
+    finally:
+        os.sched_setaffinity(0, affinity)
+    printed = capsys.readouterr()
+    assert "No space left" in printed.err
+    kept = printed.out.split("results: ")[1].split(" (")[0]
+    assert results.load(Path(kept)).processes

@@ -1,0 +1,215 @@
+"""Results files: equal cases after loading, pyperf's commands, hostile input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyperf
+import pytest
+
+from bench import results
+from bench.model import CopymcError, Measured, Process, Study
+from tests.conftest import study
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "host" / "one.json.gz"
+    results.save(study(), file)
+    return file
+
+
+def ordered(one: Study) -> list[tuple[int, int, list[Measured]]]:
+    def row(process: Process) -> tuple[int, int, list[Measured]]:
+        rows = sorted(process.measured, key=lambda m: m.case.name)
+        return process.index, process.phase, rows
+
+    return [row(process) for process in one.processes]
+
+
+def test_loading_rebuilds_equal_cases_and_values(path: Path) -> None:
+    loaded = results.load(path)
+    assert ordered(loaded) == ordered(study())
+    assert loaded.metadata == study().metadata
+
+
+def test_rejected_values_and_retries_survive(tmp_path: Path) -> None:
+    one = study(processes=2)
+    first = one.processes[0]
+    row = first.measured[0]
+    marked = Measured(row.case, row.loops, 7, row.values, (2, 5), ((2, 1e-9), (3, 2.5e-8)))
+    changed = Process(0, first.phase, first.facts, (marked, *first.measured[1:]))
+    results.save(Study(one.metadata, (changed, one.processes[1])), tmp_path / "x.json.gz")
+    assert marked in results.load(tmp_path / "x.json.gz").processes[0].measured
+
+
+def test_pyperf_reads_the_same_values(path: Path) -> None:
+    suite = pyperf.BenchmarkSuite.load(str(path))
+    benchmark = suite.get_benchmark("slow/4096/s0/d0/hot")
+    mine = [m for p in study().processes for m in p.measured if m.case.kernel == "slow"]
+    assert [tuple(run.values) for run in benchmark.get_runs()] == [m.values for m in mine]
+    assert benchmark.get_metadata()["size"] == 4096
+    assert benchmark.get_unit() == "second"
+    assert benchmark.get_loops() == 100
+
+
+@pytest.mark.parametrize("command", ["show", "stats", "check", "metadata", "dump", "hist"])
+def test_pyperfs_commands_work(path: Path, command: str) -> None:
+    words = [sys.executable, "-m", "pyperf", command, str(path)]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "slow/4096/s0/d0/hot" in done.stdout or command in ("show", "hist")
+    assert done.stdout
+
+
+def test_pyperf_compares_two_files(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "two.json.gz"
+    results.save(study(ratio=3.0), other)
+    command = [sys.executable, "-m", "pyperf", "compare_to", str(path), str(other)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "slower" in done.stdout
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The file with a change to its JSON."""
+    suite = json.loads(gzip.decompress(path.read_bytes()))
+    change(suite)
+    target = path.with_name("edited.json")
+    target.write_text(json.dumps(suite))
+    return target
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CopymcError) as error:
+        results.load(path)
+    text = str(error.value)
+    assert "\n" not in text
+    assert path.name in text
+    return text
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path / "none.json.gz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"[1, 2]",
+        b"{}",
+        b'{"benchmarks": 3}',
+        b"\x1f\x8bjunk",
+        b"[" * 100000,
+        b"\xff",
+    ],
+    ids=["empty", "text", "list", "object", "no list", "bad gzip", "deep", "bytes"],
+)
+def test_foreign_files_are_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "foreign.json.gz"
+    file.write_bytes(content)
+    refused(file)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_truncated_files_are_refused_in_one_line(path: Path, share: float) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    refused(path)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "directory" in refused(tmp_path)
+
+
+def test_a_file_that_unpacks_too_far_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "_LARGEST", 1000)
+    assert "unpacked" in refused(path)
+
+
+def set_values(values: list[Any]) -> Callable[[dict[str, Any]], None]:
+    def change(suite: dict[str, Any]) -> None:
+        suite["benchmarks"][0]["runs"][0]["values"] = values
+
+    return change
+
+
+def set_metadata(key: str, value: object) -> Callable[[dict[str, Any]], None]:
+    def change(suite: dict[str, Any]) -> None:
+        suite["benchmarks"][0]["metadata"][key] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_values([float("nan")]),
+        set_values([-1.0]),
+        set_values(["1"]),
+        set_values([1e9]),
+        set_metadata("size", "4096"),
+        set_metadata("size", True),
+        set_metadata("loops", -1),
+        set_metadata("kernel", 3),
+        set_metadata("rejected", "x"),
+        set_metadata("retries", "1-2"),
+        lambda suite: suite["benchmarks"][0].pop("runs"),
+        lambda suite: suite["metadata"].update(copymc_format=99),
+        lambda suite: suite.update(benchmarks=[]),
+        lambda suite: suite.update(metadata=[]),
+    ],
+)
+def test_damaged_values_and_metadata_are_refused_in_one_line(
+    path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    refused(edited(path, change))
+
+
+def test_another_pyperf_suite_is_refused_with_advice(tmp_path: Path) -> None:
+    run = pyperf.Run([1.0], metadata={"name": "x"}, collect_metadata=False)
+    file = tmp_path / "other.json"
+    pyperf.BenchmarkSuite([pyperf.Benchmark([run])]).dump(str(file))
+    assert "copymc run" in refused(file)
+
+
+def test_control_characters_do_not_reach_the_terminal(path: Path) -> None:
+    file = edited(path, lambda suite: suite["metadata"].update(cpu_model_name="x\x1b[31m\ny"))
+    assert results.load(file).metadata["cpu_model_name"] == "x[31my"
+
+
+def test_a_rejected_index_outside_the_values_is_refused(path: Path) -> None:
+    refused(edited(path, set_metadata("rejected", "99")))
+
+
+def test_an_existing_file_is_never_replaced(path: Path) -> None:
+    with pytest.raises(CopymcError, match="exists"):
+        results.require_writable(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(path: Path) -> None:
+    with pytest.raises(CopymcError, match="choose another --output"):
+        results.require_writable(path / "below" / "a.json.gz")
+    with pytest.raises(CopymcError, match="choose another --output"):
+        results.save(study(), path / "below" / "a.json.gz")
+
+
+def test_nothing_half_written_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(CopymcError, match="No space left"):
+        results.save(study(), path.with_name("two.json.gz"))
+    assert os.listdir(path.parent) == [path.name]

@@ -1,0 +1,147 @@
+"""The worker's scheduling, with a fake clock and exact numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from bench.measure.gate import RETRIES, Gate
+from bench.measure.sweep import Assignment, Sweep, Visit
+from bench.model import Block, Call, CopymcError, Job, Kernel, Plan, Point, Value
+
+POINT = Point(64, 1, 8)
+
+
+def kernel(name: str, role: str = "copy") -> Kernel:
+    address = {"memcpy": 100, "slow": 200, "null": 300}[name]
+    addresses = tuple(address + phase for phase in range(4))
+    return Kernel(name, "uncopied", True, role, (), "", addresses, (0,) * 4)
+
+
+KERNELS = {name: kernel(name) for name in ("memcpy", "slow")} | {"null": kernel("null", "floor")}
+NS = {"memcpy": 10, "slow": 40, "null": 1}
+
+
+class FakeTimer:
+    """A machine on which a call takes a fixed time and some chunks are contaminated."""
+
+    def __init__(self, bad: Callable[[int], bool] = lambda _: False, wrong: str = "") -> None:
+        self.bad, self.wrong = bad, wrong
+        self.jobs: list[Job] = []
+        self.ran: list[tuple[int, Job]] = []
+        self.checked: list[tuple[str, Call]] = []
+
+    def load(self, jobs: Sequence[Job]) -> None:
+        self.jobs = list(jobs)
+
+    def run(self, index: int) -> Value:
+        job = self.jobs[index]
+        self.ran.append((index, job))
+        name = {1: "memcpy", 2: "slow", 3: "null"}[job.address // 100]
+        wall = NS[name] * job.loops + 4 * job.spin
+        return Value(wall, wall, wall, int(self.bad(len(self.ran))), 500)
+
+    def core_ghz(self) -> float:
+        return 4.0
+
+    def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
+        assert address in kernel.addresses
+        self.checked.append((kernel.name, call))
+        return "byte 3" if kernel.name == self.wrong else None
+
+
+def sweep(timer: FakeTimer, kernels: tuple[str, ...], fixed: dict[str, tuple[int, int]]) -> Visit:
+    plan = Plan((Block(POINT, kernels, 6),), 1, 5, 1000, "quick")
+    work = Assignment(plan, 0, -1, fixed)
+    (visit,) = Sweep(work, timer, KERNELS, (1 << 20, 2 << 20)).visits()
+    return visit
+
+
+def test_loops_fill_the_chunk_and_values_are_seconds_per_call() -> None:
+    visit = sweep(FakeTimer(), ("memcpy", "slow"), {})
+    assert {m.case.kernel: m.loops for m in visit.measured} == {"memcpy": 100, "slow": 25}
+    assert visit.measured[0].values == (10e-9,) * 6
+    assert visit.measured[1].values == (40e-9,) * 6
+
+
+def test_loops_that_an_earlier_process_fixed_are_kept() -> None:
+    timer = FakeTimer()
+    sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (77, 0)})
+    assert {job.loops for _, job in timer.ran} == {77}
+    assert len(timer.ran) == 6
+
+
+def test_the_pointers_have_the_points_offsets() -> None:
+    timer = FakeTimer()
+    sweep(timer, ("memcpy",), {})
+    call = timer.jobs[0].call
+    assert call.src % 4096 == 1
+    assert (call.dst - call.src) % 4096 == 8
+
+
+def test_a_twin_has_the_loops_of_its_kernel_and_a_slowed_one_a_known_delay() -> None:
+    visit = sweep(FakeTimer(), ("memcpy", "memcpy:twin", "memcpy:slowed"), {})
+    plain, twin, slowed = visit.measured
+    assert twin.loops == plain.loops == slowed.loops
+    assert (plain.spin, twin.spin) == (0, 0)
+    assert slowed.spin == 1  # 0.5 % of 1000 ns at 4 GHz is 20 cycles, one group of 16
+
+
+def test_every_kernel_to_compare_is_proved_before_it_is_timed() -> None:
+    timer = FakeTimer()
+    sweep(timer, ("null", "memcpy", "slow", "slow:twin"), {})
+    assert [name for name, _ in timer.checked] == ["memcpy", "slow"]
+
+
+def test_a_wrong_copy_is_refused_by_name() -> None:
+    timer = FakeTimer(wrong="slow")
+    with pytest.raises(CopymcError, match="'slow' copies wrongly at slow/64/s1/d8/hot"):
+        sweep(timer, ("memcpy", "slow"), {})
+    assert timer.ran == []
+
+
+def test_a_contaminated_value_is_measured_again_and_noted() -> None:
+    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)})
+    (row,) = visit.measured
+    assert (len(row.values), row.rejected, row.retries) == (6, (), ((1, 10e-9),))
+
+
+def test_a_value_that_stays_contaminated_is_kept_and_marked() -> None:
+    timer = FakeTimer(bad=lambda n: n <= 1 + RETRIES)
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)}).measured
+    assert row.rejected == (0,)
+    assert len(row.values) == 6
+    assert [index for index, _ in row.retries] == [0] * RETRIES
+
+
+def test_assignments_and_visits_survive_the_pipe() -> None:
+    plan = Plan((Block(POINT, ("memcpy",), 6),), 4, 5, 1000, "quick")
+    work = Assignment(plan, 2, 1, {"memcpy/64/s1/d8/hot": (9, 0)})
+    assert Assignment.from_json(work.to_json()) == work
+    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {})
+    import json
+
+    assert Visit.from_json(json.loads(visit.to_json()), plan) == visit
+
+
+CLEAN = Value(1000, 1000, 1000, 0, 500)
+
+
+@pytest.mark.parametrize(
+    ("value", "rejected"),
+    [
+        (CLEAN, False),
+        (Value(1000, 1000, 1000, 1, 500), True),
+        (Value(1000, 1000, 960, 0, 500), True),
+        (Value(1000, 1000, 975, 0, 500), False),
+        (Value(1000, 1000, 1000, 0, 800), True),
+        (Value(1000, 1000, 1000, 0, 700), False),
+    ],
+    ids=["clean", "switched", "robbed", "little robbed", "slow core", "little slow"],
+)
+def test_the_gate_judges_switches_cpu_share_and_canary(value: Value, rejected: bool) -> None:
+    gate = Gate()
+    for _ in range(40):
+        gate.rejects(CLEAN)
+    assert gate.rejects(value) is rejected

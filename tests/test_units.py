@@ -1,0 +1,61 @@
+"""Text to numbers and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import units
+from bench.model import CopymcError
+
+
+@given(st.integers(0, (1 << 32) - 1))
+def test_a_formatted_size_parses_to_itself(size: int) -> None:
+    assert units.parse_size(units.format_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("64", 64), ("4K", 4096), ("4KiB", 4096), ("1M", 1 << 20), ("2kB", 2000), ("1G", 1 << 30)],
+)
+def test_sizes_take_iec_and_si_suffixes(text: str, size: int) -> None:
+    assert units.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "4KK", "1.5K", "4G", "99999999999999"])
+def test_a_wrong_size_is_named_in_one_line(text: str) -> None:
+    with pytest.raises(CopymcError) as error:
+        units.parse_size(text)
+    assert repr(text) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_ranges_double_and_lists_are_sorted_without_repeats() -> None:
+    assert units.parse_sizes("4K,1K..8K,64") == (64, 1024, 2048, 4096, 8192)
+
+
+@pytest.mark.parametrize("text", ["8K..1K", "0..4"])
+def test_a_range_must_double_upwards(text: str) -> None:
+    with pytest.raises(CopymcError, match="must double"):
+        units.parse_sizes(text)
+
+
+@given(st.integers(-4095, 4095))
+def test_offsets_count_modulo_a_page(offset: int) -> None:
+    assert units.parse_offsets(str(offset), "delta") == (offset % 4096,)
+
+
+@pytest.mark.parametrize("text", ["4096", "-5000", "a", ""])
+def test_a_wrong_offset_names_its_word(text: str) -> None:
+    with pytest.raises(CopymcError, match="delta"):
+        units.parse_offsets(text, "delta")
+
+
+@given(st.floats(1e-3, 1e5))
+def test_numbers_keep_three_digits(number: float) -> None:
+    assert float(units.format_number(number)) == pytest.approx(number, rel=6e-3, abs=6e-4)
+
+
+def test_throughput_is_in_decimal_gigabytes() -> None:
+    assert units.gigabytes_per_second(4096, 1e-6) == pytest.approx(4.096)
