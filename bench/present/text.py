@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -217,8 +217,3 @@ def finished(path: str, seconds: float, missing: str) -> Iterator[str]:
     yield f"results: {path} ({format_duration(seconds)})"
     if missing:
         yield f"missing: {missing}"
-
-
-def bullet(items: Iterable[str]) -> str:
-    """The items as an indented list."""
-    return "\n".join(f"  {item}" for item in items)
