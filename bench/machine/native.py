@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from bench.machine import _native
 from bench.model import PAGE, PHASES, Call, Job, Kernel, Value
 
-_ffi, _lib = _native.ffi, _native.lib
+ffi, lib = _native.ffi, _native.lib
 
-SOURCE_HASH: str = _ffi.string(_lib.copymc_source_hash).decode()
+SOURCE_HASH: str = ffi.string(lib.copymc_source_hash).decode()
 """SHA-256 of all C and assembly that this extension was built from."""
 
-COMPILER: str = _ffi.string(_lib.copymc_compiler).decode()
-DEBUG_BUILD: bool = bool(_lib.copymc_debug_build)
+COMPILER: str = ffi.string(lib.copymc_compiler).decode()
+DEBUG_BUILD: bool = bool(lib.copymc_debug_build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class Violation:
 
 
 def _text(pointer: object) -> str:
-    return str(_ffi.string(pointer).decode())
+    return str(ffi.string(pointer).decode())
 
 
 def _address(pointer: object) -> int:
-    return int(_ffi.cast("uintptr_t", pointer))
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def compiled_kernels() -> tuple[Kernel, ...]:
     """The catalogue's rows in order, images of a dispatch included."""
-    rows = (_lib.copymc_kernels[i] for i in range(_lib.copymc_kernel_count))
+    rows = (lib.copymc_kernels[i] for i in range(lib.copymc_kernel_count))
     return tuple(
         Kernel(
             name=_text(row.name),
@@ -57,42 +57,42 @@ def compiled_kernels() -> tuple[Kernel, ...]:
 
 def cpu_has(feature: str) -> bool | None:
     """Whether a feature of the catalogue's `needs` can be used; None if it is unknown."""
-    answer = _lib.copymc_cpu_has(feature.encode())
+    answer = lib.copymc_cpu_has(feature.encode())
     return None if answer < 0 else bool(answer)
 
 
 def cpuid(leaf: int, subleaf: int = 0) -> tuple[int, int, int, int]:
     """eax, ebx, ecx, edx of a CPUID leaf; zeroes where the CPU lacks it."""
-    out = _ffi.new("uint32_t[4]")
-    _lib.copymc_cpuid(leaf, subleaf, out)
+    out = ffi.new("uint32_t[4]")
+    lib.copymc_cpuid(leaf, subleaf, out)
     return (out[0], out[1], out[2], out[3])
 
 
 def core_ghz(adds: int = 2_000_000) -> float:
     """The core clock in GHz, from a chain of dependent additions of one cycle each."""
-    return float(_lib.copymc_core_ghz(adds))
+    return float(lib.copymc_core_ghz(adds))
 
 
 def clock_step_ns() -> int:
     """The step in which the clock advances, ns: no value is known better."""
-    return int(_lib.copymc_clock_step())
+    return int(lib.copymc_clock_step())
 
 
 class NativeTimer:
     """Times kernels in C; `sweep` takes any object with these methods."""
 
     def __init__(self) -> None:
-        self._out = _ffi.new("struct copymc_value *")
-        self._jobs = _ffi.NULL
+        self._out = ffi.new("struct copymc_value *")
+        self._jobs = ffi.NULL
 
     def load(self, jobs: Sequence[Job]) -> None:
         """Keeps the jobs that `run` times."""
-        self._jobs = _ffi.new("struct copymc_job[]", [_c_job(job) for job in jobs])
+        self._jobs = ffi.new("struct copymc_job[]", [_c_job(job) for job in jobs])
 
     def run(self, index: int) -> Value:
         """One chunk of a loaded job."""
         out = self._out
-        _lib.copymc_time(self._jobs + index, out)
+        lib.copymc_time(self._jobs + index, out)
         return Value(out.wall_ns, out.outer_ns, out.cpu_ns, out.switches, out.canary_ns)
 
     def core_ghz(self) -> float:
@@ -106,9 +106,9 @@ class NativeTimer:
 
 def _c_job(job: Job) -> dict[str, object]:
     return {
-        "kernel": _ffi.cast("copymc_fn", job.address),
-        "dst": _ffi.cast("void *", job.call.dst),
-        "src": _ffi.cast("void *", job.call.src),
+        "kernel": ffi.cast("copymc_fn", job.address),
+        "dst": ffi.cast("void *", job.call.dst),
+        "src": ffi.cast("void *", job.call.src),
         "size": job.call.size,
         "loops": job.loops,
         "warmups": job.warmups,
@@ -118,20 +118,20 @@ def _c_job(job: Job) -> dict[str, object]:
 
 def check(kernel: Kernel, address: int, call: Call) -> Violation | None:
     """Copies once; None if every byte and the 64 bytes on both sides of dst are right."""
-    out = _ffi.new("struct copymc_verdict *")
-    fn = _ffi.cast("copymc_fn", address)
-    dst, src = _ffi.cast("void *", call.dst), _ffi.cast("void *", call.src)
-    wrong = _lib.copymc_check(fn, kernel.counts, dst, src, call.size, out)
+    out = ffi.new("struct copymc_verdict *")
+    fn = ffi.cast("copymc_fn", address)
+    dst, src = ffi.cast("void *", call.dst), ffi.cast("void *", call.src)
+    wrong = lib.copymc_check(fn, kernel.counts, dst, src, call.size, out)
     return Violation(out.where, out.returned, call.size) if wrong else None
 
 
 def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | None:
     """Copies sizes 0..last_size at every pair of offsets modulo 64; the first violation."""
     dst, src = Area(last_size + PAGE), Area(last_size + PAGE)
-    out = _ffi.new("struct copymc_verdict *")
-    fn = _ffi.cast("copymc_fn", address)
-    to, from_ = _ffi.cast("void *", dst.address), _ffi.cast("void *", src.address)
-    wrong = _lib.copymc_check_small(fn, kernel.counts, to, from_, last_size, out)
+    out = ffi.new("struct copymc_verdict *")
+    fn = ffi.cast("copymc_fn", address)
+    to, from_ = ffi.cast("void *", dst.address), ffi.cast("void *", src.address)
+    wrong = lib.copymc_check_small(fn, kernel.counts, to, from_, last_size, out)
     if not wrong:
         return None
     return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
@@ -148,13 +148,13 @@ class Area:
     def __init__(self, size: int, seed: int = 1) -> None:
         whole = (size + 3 * PAGE) // PAGE * PAGE
         self._map = mmap.mmap(-1, whole)
-        self._view = _ffi.from_buffer(self._map)
+        self._view = ffi.from_buffer(self._map)
         self.address = _address(self._view) + PAGE
         self.size = size
-        _lib.copymc_fill(self._view, whole, seed)
+        lib.copymc_fill(self._view, whole, seed)
 
 
 def code(kernel: Kernel, phase_index: int) -> bytes:
     """The machine code of a kernel at one phase as it lies in memory; empty if not ours."""
     start, end = kernel.addresses[phase_index], kernel.ends[phase_index]
-    return bytes(_ffi.buffer(_ffi.cast("char *", start), end - start)) if end else b""
+    return bytes(ffi.buffer(ffi.cast("char *", start), end - start)) if end else b""

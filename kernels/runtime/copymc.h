@@ -62,6 +62,88 @@ int copymc_check_small(copymc_fn kernel, int counts, void *dst, void *src,
 		       size_t last_size, struct copymc_verdict *out);
 void copymc_fill(void *area, size_t size, uint64_t seed);
 
+/* The last fault and the number of faults that one guarded call took. */
+struct copymc_outcome {
+	uint64_t returned;
+	uint32_t faults;
+	uint32_t watched;	/* faults in the watched range */
+	int32_t escaped;	/* a fault that no table knows ended the call */
+	int32_t signo;
+	int32_t code;
+	int32_t lsb;		/* si_addr_lsb: log2 of what is lost; SIGBUS only */
+	uint64_t address;
+};
+int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t size,
+			const void *watch, const void *watch_end, struct copymc_outcome *out);
+void copymc_trap_install(void);
+void copymc_trap_remove(void);
+int copymc_table_add(const void *start, const void *stop);
+int copymc_table_add_own(void);
+void copymc_table_remove(int handle);
+void copymc_table_coverage(int handle, const void *low, const void *high,
+			   uint32_t *present, uint32_t *hit);
+
+/* Why a case violates its contract. */
+enum {
+	COPYMC_RIGHT,
+	COPYMC_ESCAPED,		/* a fault was not recovered */
+	COPYMC_SUCCESS,		/* returned 0, or returned at all, past a bad byte */
+	COPYMC_COUNT,		/* the return value is not the bytes missing */
+	COPYMC_PREFIX,		/* a good byte did not arrive */
+	COPYMC_OVERRUN,		/* a byte past the reported count was written */
+	COPYMC_UNDERRUN,	/* a byte in front of the destination was written */
+	COPYMC_SOURCE,		/* the source changed */
+	COPYMC_SPURIOUS,	/* a fault where every byte is good */
+	COPYMC_TWICE,		/* bad source bytes were touched again */
+};
+enum { COPYMC_SOURCE_SIDE, COPYMC_DESTINATION_SIDE };
+
+/* A kernel between two areas, each of good pages followed by bad ones. */
+struct copymc_setup {
+	copymc_fn kernel;
+	int32_t plain;		/* the contract promises no recovery */
+	int32_t safe;		/* the contract forbids touching bad bytes again */
+	char *src_start;
+	char *src_bad;
+	char *dst_start;
+	char *dst_bad;
+	uint64_t bad_size;
+	const char *pristine;	/* what the source's good pages hold */
+};
+
+/* A fault position counts from the start of its side; -1: that side is good. */
+struct copymc_case {
+	uint64_t size;
+	int64_t src_fault;
+	int64_t dst_fault;
+	uint32_t src_offset;
+	uint32_t dst_offset;
+};
+struct copymc_tally {
+	uint64_t cases;
+	uint64_t mismatches;
+	uint64_t faulted;
+	uint64_t escaped;
+	uint64_t excess_most;	/* good bytes counted as missing */
+	uint32_t watched_most;
+	int32_t reason;
+	struct copymc_case first;
+	struct copymc_outcome outcome;
+};
+int copymc_verify_case(const struct copymc_setup *setup, const struct copymc_case *c,
+		       struct copymc_outcome *out);
+void copymc_verify_size(const struct copymc_setup *setup, int side, uint64_t size,
+			const uint32_t *offsets, size_t offset_count, struct copymc_tally *total);
+void copymc_verify_both(const struct copymc_setup *setup, uint64_t size,
+			struct copymc_tally *total);
+
+int copymc_protect(void *address, size_t size, int readable);
+int copymc_poison_open(int user_mode_only);
+int copymc_poison(int fd, void *address, size_t size);
+int copymc_hwpoison(void *address, size_t size);
+enum { COPYMC_READ, COPYMC_WRITE, COPYMC_PWRITE, COPYMC_VM_READV };
+int64_t copymc_meet(int call, int fd, void *address, size_t size);
+
 void copymc_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 int copymc_cpu_has(const char *feature);
 

@@ -1,0 +1,338 @@
+/*
+ * An exception table for user space. The handler of SIGSEGV and SIGBUS looks the
+ * faulting instruction up in the tables of the loaded kernels and continues at
+ * its fixup; a fault that no table knows goes to the handler that was there
+ * before. A copy that does not fault runs none of this.
+ *
+ * Async-signal-safe: the handler takes no lock and allocates nothing. Tables are
+ * published through atomic pointers; removal waits until no handler reads.
+ */
+#define _GNU_SOURCE /* REG_RIP, sigaltstack in threads */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <ucontext.h>
+
+#include "copymc.h"
+
+#define TABLES 64
+#define TRAP_PAGE_FAULT 14
+#define TRAP_MACHINE_CHECK 18
+#define STACK_SPARE 16384	/* bytes of stack that the handler itself may use */
+
+/* Types of the kernel's entries whose handler leaves the trap number in eax. */
+#define EX_TYPE_FAULT 2
+#define EX_TYPE_COPY 4
+#define EX_TYPE_FAULT_MCE_SAFE 15
+
+/* The kernel's own format since 5.16: offsets relative to themselves. */
+struct raw_entry {
+	int32_t from;
+	int32_t to;
+	int32_t type;
+};
+
+struct entry {
+	uintptr_t from;
+	uintptr_t to;
+	int32_t type;
+	_Atomic uint32_t hits;
+};
+
+struct table {
+	size_t count;
+	struct entry entry[];
+};
+
+/* What a thread knows of the call that it guards. */
+struct thread {
+	sigjmp_buf escape;
+	volatile sig_atomic_t guarded;
+	const char *watch, *watch_end;
+	struct copymc_outcome *outcome;
+	char stack[];
+};
+
+static _Atomic(struct table *) tables[TABLES];
+static atomic_int readers;
+static struct sigaction previous_segv, previous_bus;
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+/* Static TLS: reading it never allocates, so the handler may. */
+static _Thread_local struct thread *me __attribute__((tls_model("initial-exec")));
+
+static int by_from(const void *a, const void *b)
+{
+	uintptr_t x = ((const struct entry *)a)->from, y = ((const struct entry *)b)->from;
+
+	return (x > y) - (x < y);
+}
+
+static struct table *absolute(const struct raw_entry *raw, size_t count)
+{
+	struct table *table = calloc(1, sizeof(*table) + count * sizeof(struct entry));
+
+	if (!table)
+		return NULL;
+	table->count = count;
+	for (size_t i = 0; i < count; i++) {
+		table->entry[i].from = (uintptr_t)&raw[i].from + (intptr_t)raw[i].from;
+		table->entry[i].to = (uintptr_t)&raw[i].to + (intptr_t)raw[i].to;
+		table->entry[i].type = raw[i].type;
+	}
+	qsort(table->entry, count, sizeof(struct entry), by_from);
+	return table;
+}
+
+/* Adds the table between two addresses; a handle, or -1 where it cannot. */
+int copymc_table_add(const void *start, const void *stop)
+{
+	size_t size = (size_t)((const char *)stop - (const char *)start);
+	struct table *table, *none;
+
+	if (size % sizeof(struct raw_entry))
+		return -1;
+	table = absolute(start, size / sizeof(struct raw_entry));
+	if (!table)
+		return -1;
+	for (int i = 0; i < TABLES; i++) {
+		none = NULL;
+		if (atomic_compare_exchange_strong(&tables[i], &none, table))
+			return i;
+	}
+	free(table);
+	return -1;
+}
+
+/* Forgets a table; afterwards its code may be unloaded. */
+void copymc_table_remove(int handle)
+{
+	struct table *table = atomic_exchange(&tables[handle], NULL);
+
+	while (atomic_load(&readers))
+		sched_yield();
+	free(table);
+}
+
+/* Entries in [low, high) and how many of them were ever taken. */
+void copymc_table_coverage(int handle, const void *low, const void *high,
+			   uint32_t *present, uint32_t *hit)
+{
+	struct table *table = atomic_load(&tables[handle]);
+
+	*present = *hit = 0;
+	for (size_t i = 0; table && i < table->count; i++) {
+		uintptr_t from = table->entry[i].from;
+
+		if (from < (uintptr_t)low || from >= (uintptr_t)high)
+			continue;
+		++*present;
+		*hit += atomic_load(&table->entry[i].hits) > 0;
+	}
+}
+
+/* Binary search of one table; NULL if it does not know the instruction. */
+static struct entry *search(struct table *table, uintptr_t from)
+{
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table->entry[middle].from == from)
+			return &table->entry[middle];
+		if (table->entry[middle].from < from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static struct entry *find(uintptr_t from)
+{
+	struct entry *entry = NULL;
+
+	for (int i = 0; i < TABLES && !entry; i++) {
+		struct table *table = atomic_load(&tables[i]);
+
+		if (table)
+			entry = search(table, from);
+	}
+	return entry;
+}
+
+static void record(const siginfo_t *info)
+{
+	struct copymc_outcome *out = me->outcome;
+	const char *address = info->si_addr;
+
+	out->faults++;
+	if (address >= me->watch && address < me->watch_end)
+		out->watched++;
+	out->signo = info->si_signo;
+	out->code = info->si_code;
+	out->address = (uint64_t)(uintptr_t)address;
+	out->lsb = info->si_signo == SIGBUS ? info->si_addr_lsb : 0;
+}
+
+static int leaves_trap_number(int32_t type)
+{
+	return type == EX_TYPE_FAULT || type == EX_TYPE_COPY || type == EX_TYPE_FAULT_MCE_SAFE;
+}
+
+static long trap_number(const siginfo_t *info)
+{
+	int consumed = info->si_signo == SIGBUS &&
+		       (info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO);
+
+	return consumed ? TRAP_MACHINE_CHECK : TRAP_PAGE_FAULT;
+}
+
+/* Hands a fault that is not ours to whoever had the signal before us. */
+static void hand_over(int signo, siginfo_t *info, void *context)
+{
+	struct sigaction *previous = signo == SIGBUS ? &previous_bus : &previous_segv;
+
+	if (previous->sa_flags & SA_SIGINFO) {
+		previous->sa_sigaction(signo, info, context);
+	} else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN) {
+		previous->sa_handler(signo);
+	} else if (info->si_code > 0 || previous->sa_handler == SIG_DFL) {
+		/* The instruction faults again, or the signal comes again: by default. */
+		signal(signo, SIG_DFL);
+		if (info->si_code <= 0)
+			raise(signo);
+	}
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+	int saved = errno, synchronous = info->si_code > 0;
+	struct entry *entry;
+
+	atomic_fetch_add(&readers, 1);
+	entry = synchronous ? find((uintptr_t)registers[REG_RIP]) : NULL;
+	if (entry) {
+		atomic_fetch_add_explicit(&entry->hits, 1, memory_order_relaxed);
+		registers[REG_RIP] = (greg_t)entry->to;
+		if (leaves_trap_number(entry->type))
+			registers[REG_RAX] = trap_number(info);
+	}
+	atomic_fetch_sub(&readers, 1);
+	if (synchronous && me && me->guarded) {
+		record(info);
+		if (!entry)
+			siglongjmp(me->escape, 1);
+	}
+	if (!entry)
+		hand_over(signo, info, context);
+	errno = saved;
+}
+
+static void take(int signo, struct sigaction *previous)
+{
+	struct sigaction mine = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction current;
+
+	sigemptyset(&mine.sa_mask);
+	sigaction(signo, NULL, &current);
+	if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_fault)
+		return;
+	*previous = current;
+	sigaction(signo, &mine, NULL);
+}
+
+/* Puts the handler in front of whatever handles the two signals now. */
+void copymc_trap_install(void)
+{
+	take(SIGSEGV, &previous_segv);
+	take(SIGBUS, &previous_bus);
+}
+
+static void give_back(int signo, struct sigaction *previous)
+{
+	struct sigaction current;
+
+	sigaction(signo, NULL, &current);
+	if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_fault)
+		sigaction(signo, previous, NULL);
+}
+
+/* Restores the handlers that were there before. */
+void copymc_trap_remove(void)
+{
+	give_back(SIGSEGV, &previous_segv);
+	give_back(SIGBUS, &previous_bus);
+}
+
+extern const struct raw_entry __start___ex_table[] __attribute__((visibility("hidden")));
+extern const struct raw_entry __stop___ex_table[] __attribute__((visibility("hidden")));
+
+/* Adds the table of the built-in kernels. */
+int copymc_table_add_own(void)
+{
+	return copymc_table_add(__start___ex_table, __stop___ex_table);
+}
+
+static void end_thread(void *thread)
+{
+	stack_t none = { .ss_flags = SS_DISABLE };
+
+	me = NULL;
+	sigaltstack(&none, NULL);
+	free(thread);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&thread_key, end_thread);
+}
+
+/* Gives the calling thread its state and its own signal stack, once. */
+static int begin_thread(void)
+{
+	size_t size = getauxval(AT_MINSIGSTKSZ) + STACK_SPARE;
+	struct thread *thread = calloc(1, sizeof(*thread) + size);
+	stack_t stack = { .ss_size = size };
+
+	if (!thread)
+		return -1;
+	pthread_once(&thread_once, make_key);
+	pthread_setspecific(thread_key, thread);
+	stack.ss_sp = thread->stack;
+	sigaltstack(&stack, NULL);
+	me = thread;
+	return 0;
+}
+
+/*
+ * Copies once and tells what happened: the return value, the faults taken, those
+ * in [watch, watch_end), the last one's payload. A fault that no table knows ends
+ * the call with `escaped`. Returns -1 where memory for the thread's state lacks.
+ */
+int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t size,
+			const void *watch, const void *watch_end, struct copymc_outcome *out)
+{
+	if (!me && begin_thread())
+		return -1;
+	memset(out, 0, sizeof(*out));
+	me->outcome = out;
+	me->watch = watch;
+	me->watch_end = watch_end;
+	if (sigsetjmp(me->escape, 1) == 0) {
+		me->guarded = 1;
+		out->returned = kernel(dst, src, size);
+	} else {
+		out->escaped = 1;
+	}
+	me->guarded = 0;
+	return 0;
+}
