@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, NoReturn
 from bench import __version__
 from bench.machine import catalog, host, native, noise
 from bench.measure.plan import PRESETS, Options, make_plan
-from bench.model import CopymcError, Kernel, Plan, Scalar, Study
+from bench.model import PHASES, CopymcError, Kernel, Plan, Scalar, Study, Unavailable
 from bench.units import parse_offsets, parse_sizes
 
 if TYPE_CHECKING:
     from bench.evidence.estimates import Selection, Table
+    from bench.machine.faults.area import FaultSource
     from bench.measure.campaign import Campaign
+    from bench.measure.verify import Row
 
 FAILED = 2
 """Exit status of what could not run."""
@@ -75,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="for machines")
     info.set_defaults(stage=_info)
     _add_run(stages.add_parser("run", help="measure, write a results file, print the answer"))
+    _add_verify(stages.add_parser("verify", help="prove the recovery contract with real faults"))
     report = stages.add_parser("report", help="tables of a results file")
     _add_files(report)
     report.add_argument("--format", choices=("text", "json"), default="text")
@@ -108,6 +111,16 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--output", type=Path, metavar="FILE", help="results file")
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
     run.set_defaults(stage=_run)
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    verify.add_argument("--fault", metavar="NAME,...", help="fault sources; default: all usable")
+    verify.add_argument("--allow-lethal", action="store_true", help="use those that lose memory")
+    verify.add_argument("--case", metavar="SIZE=N,...", help="run one case of one kernel")
+    verify.add_argument("--payload", action="store_true", help="what programs see of each source")
+    verify.add_argument("--json", action="store_true", help="for machines")
+    verify.set_defaults(stage=_verify)
 
 
 def _add_files(stage: argparse.ArgumentParser) -> None:
@@ -310,6 +323,94 @@ def _selected(args: argparse.Namespace) -> Iterator[Table]:
         if not table.points or not table.kernels:
             raise CopymcError(f"results file {str(file)!r} has no case of this selection")
         yield table
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from bench.measure import verify as stage  # noqa: PLC0415
+
+    names = args.fault.split(",") if args.fault else None
+    faults, missing = stage.usable_sources(names, args.allow_lethal)
+    if not faults:
+        raise CopymcError(f"no fault source is usable: {missing[0].name}: {missing[0].reason}")
+    if args.payload:
+        return _payload(faults, missing, args.json)
+    kernels = [k for k in _chosen(args.kernel) if k.role == "copy"]
+    if args.case:
+        return _verify_case(args.case, kernels, faults)
+    return _verify_all(kernels, faults, missing, args.json)
+
+
+def _verify_all(
+    kernels: Sequence[Kernel],
+    faults: Sequence[FaultSource],
+    missing: Sequence[Unavailable],
+    as_json: bool,
+) -> int:
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from bench.measure import verify as stage  # noqa: PLC0415
+    from bench.present import verdicts  # noqa: PLC0415
+
+    start = time.monotonic()
+    parts: list[Row] = []
+    with _signals(), tqdm(unit="part", disable=None, leave=False) as bar:
+        for event in stage.verify(kernels, faults):
+            bar.total = event.total
+            bar.update()
+            parts += event.rows
+    rows = stage.merged(parts, [kernel.name for kernel in kernels])
+    names = [source.name for source in faults]
+    if as_json:
+        print(json.dumps(verdicts.as_json(rows, missing), indent=2))
+    else:
+        print(verdicts.as_text(rows, missing, names, time.monotonic() - start))
+    return int(any(row.tally.mismatches for row in rows))
+
+
+def _verify_case(text: str, kernels: Sequence[Kernel], faults: Sequence[FaultSource]) -> int:
+    from bench.machine.contract import CopyCase, Reason  # noqa: PLC0415
+    from bench.measure import verify as stage  # noqa: PLC0415
+    from bench.present import verdicts  # noqa: PLC0415
+
+    words = _case_words(text)
+    phase = words.pop("phase", 0)
+    if len(kernels) != 1 or phase not in PHASES:
+        raise CopymcError("--case needs one --kernel, and a phase of 0, 16, 32 or 48")
+    case = CopyCase(**words)
+    reason, outcome = stage.single(kernels[0], phase, faults[0], case)
+    print(verdicts.case_text(case, reason, outcome))
+    return int(reason is not Reason.RIGHT)
+
+
+def _case_words(text: str) -> dict[str, int]:
+    """The words of a case such as `size=24,src_fault=13`, each within the armed memory."""
+    keys = ("size", "src_fault", "dst_fault", "src_offset", "dst_offset", "phase")
+    words = {}
+    for item in text.split(","):
+        key, _, value = item.partition("=")
+        if key not in keys or not value.removeprefix("-").isdecimal():
+            raise CopymcError(f"--case {item!r} is not one of {', '.join(keys)} = a number")
+        words[key] = int(value)
+    near = all(-1 <= value <= 65536 for key, value in words.items() if key != "size")
+    small = 0 <= words.get("size", -1) <= 65536 or words.get("src_fault", -1) >= 0
+    if not near or not small or words.get("size", -1) >= 1 << 40:
+        raise CopymcError(f"--case {text!r}: size is missing, or a word is outside 0..65536")
+    return words
+
+
+def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_json: bool) -> int:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bench.measure import payload as stage  # noqa: PLC0415
+    from bench.present import verdicts  # noqa: PLC0415
+
+    found = [stage.payload(source) for source in faults]
+    note = stage.indistinguishable(found)
+    if as_json:
+        print(json.dumps({"payload": [asdict(each) for each in found], "note": note}, indent=2))
+    else:
+        print(verdicts.payload_text(found, missing, note))
+    return 0
 
 
 def _report(args: argparse.Namespace) -> int:
