@@ -392,8 +392,8 @@ def _case_words(text: str) -> dict[str, int]:
             raise CopymcError(f"--case {item!r} is not one of {', '.join(keys)} = a number")
         words[key] = int(value)
     near = all(-1 <= value <= 65536 for key, value in words.items() if key != "size")
-    small = 0 <= words.get("size", -1) <= 65536 or words.get("src_fault", -1) >= 0
-    if not near or not small or words.get("size", -1) >= 1 << 40:
+    size, stops = words.get("size", -1), words.get("src_fault", -1) >= 0
+    if not near or not 0 <= size < 1 << 40 or (size > 65536 and not stops):
         raise CopymcError(f"--case {text!r}: size is missing, or a word is outside 0..65536")
     return words
 

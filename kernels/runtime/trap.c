@@ -22,6 +22,7 @@
 #include "copymc.h"
 
 #define TABLES 64
+#define HISTORY 8
 #define TRAP_PAGE_FAULT 14
 #define TRAP_MACHINE_CHECK 18
 #define STACK_SPARE 16384	/* bytes of stack that the handler itself may use */
@@ -61,11 +62,17 @@ struct thread {
 
 static _Atomic(struct table *) tables[TABLES];
 static atomic_int readers;
-static struct sigaction previous_segv, previous_bus;
+/* Who had a signal before us; more than one where others came between. */
+struct history {
+	struct sigaction before[HISTORY];
+	int count;
+};
+static struct history segv, bus;
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 /* Static TLS: reading it never allocates, so the handler may. */
 static _Thread_local struct thread *me __attribute__((tls_model("initial-exec")));
+static _Thread_local int handing __attribute__((tls_model("initial-exec")));
 
 static int by_from(const void *a, const void *b)
 {
@@ -195,21 +202,42 @@ static long trap_number(const siginfo_t *info)
 	return consumed ? TRAP_MACHINE_CHECK : TRAP_PAGE_FAULT;
 }
 
-/* Hands a fault that is not ours to whoever had the signal before us. */
+/* The instruction faults again, or the signal comes again: by default. */
+static void by_default(int signo, const siginfo_t *info)
+{
+	signal(signo, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(signo);
+}
+
+static void pass_to(const struct sigaction *previous, int signo, siginfo_t *info, void *context)
+{
+	if (previous->sa_flags & SA_SIGINFO)
+		previous->sa_sigaction(signo, info, context);
+	else if (previous->sa_handler == SIG_IGN && info->si_code <= 0)
+		return;
+	else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN)
+		by_default(signo, info);
+	else
+		previous->sa_handler(signo);
+}
+
+/*
+ * Hands a signal that is not ours to whoever had it before us. A handler that
+ * raises it again from inside (as Python's faulthandler does) has put us back as
+ * its own predecessor; the one before it is then next.
+ */
 static void hand_over(int signo, siginfo_t *info, void *context)
 {
-	struct sigaction *previous = signo == SIGBUS ? &previous_bus : &previous_segv;
+	struct history *past = signo == SIGBUS ? &bus : &segv;
+	int next = past->count - 1 - handing;
 
-	if (previous->sa_flags & SA_SIGINFO) {
-		previous->sa_sigaction(signo, info, context);
-	} else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN) {
-		previous->sa_handler(signo);
-	} else if (info->si_code > 0 || previous->sa_handler == SIG_DFL) {
-		/* The instruction faults again, or the signal comes again: by default. */
-		signal(signo, SIG_DFL);
-		if (info->si_code <= 0)
-			raise(signo);
-	}
+	handing++;
+	if (next < 0)
+		by_default(signo, info);
+	else
+		pass_to(&past->before[next], signo, info, context);
+	handing--;
 }
 
 static void on_fault(int signo, siginfo_t *info, void *context)
@@ -237,40 +265,46 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 	errno = saved;
 }
 
-static void take(int signo, struct sigaction *previous)
+static int is_ours(const struct sigaction *action)
 {
-	struct sigaction mine = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_fault;
+}
+
+static void take(int signo, struct history *past)
+{
+	struct sigaction mine = { .sa_sigaction = on_fault,
+				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct sigaction current;
 
 	sigemptyset(&mine.sa_mask);
 	sigaction(signo, NULL, &current);
-	if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_fault)
+	if (is_ours(&current) || past->count == HISTORY)
 		return;
-	*previous = current;
+	past->before[past->count++] = current;
 	sigaction(signo, &mine, NULL);
 }
 
 /* Puts the handler in front of whatever handles the two signals now. */
 void copymc_trap_install(void)
 {
-	take(SIGSEGV, &previous_segv);
-	take(SIGBUS, &previous_bus);
+	take(SIGSEGV, &segv);
+	take(SIGBUS, &bus);
 }
 
-static void give_back(int signo, struct sigaction *previous)
+static void give_back(int signo, struct history *past)
 {
 	struct sigaction current;
 
 	sigaction(signo, NULL, &current);
-	if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_fault)
-		sigaction(signo, previous, NULL);
+	if (is_ours(&current) && past->count)
+		sigaction(signo, &past->before[--past->count], NULL);
 }
 
-/* Restores the handlers that were there before. */
+/* Restores the handlers that were there before the last installation. */
 void copymc_trap_remove(void)
 {
-	give_back(SIGSEGV, &previous_segv);
-	give_back(SIGBUS, &previous_bus);
+	give_back(SIGSEGV, &segv);
+	give_back(SIGBUS, &bus);
 }
 
 extern const struct raw_entry __start___ex_table[] __attribute__((visibility("hidden")));

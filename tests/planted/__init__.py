@@ -27,8 +27,7 @@ class Planted:
 def load(name: str, folder: Path) -> Planted:
     """Assembles and loads a planted kernel."""
     target = folder / f"{name}.so"
-    include = INCLUDE if INCLUDE.exists() else HERE / "include"
-    command = ["cc", "-shared", "-fPIC", "-DPHASE=0", f"-I{include}", "-o", str(target)]
+    command = ["cc", "-shared", "-fPIC", "-DPHASE=0", f"-I{INCLUDE}", "-o", str(target)]
     subprocess.run([*command, str(HERE / f"{name}.S"), str(HERE / "table.c")], check=True)
     library = ctypes.CDLL(str(target))
     start, end, first, last = (ctypes.c_size_t * 4).in_dll(library, "planted")
