@@ -169,7 +169,7 @@ def _chosen(patterns: str | None) -> tuple[Kernel, ...]:
     """The kernels to run: all that can run here, or those named; the floor is always there."""
     everything = catalog.available()
     if patterns is None:
-        return everything
+        return tuple(kernel for kernel in everything if kernel.role != "recovery")
     names = [kernel.name for kernel in everything]
     wanted = {"null"}
     for pattern in patterns.split(","):
@@ -188,12 +188,24 @@ def _options(args: argparse.Namespace, kernels: Sequence[Kernel]) -> Options:
         bounds=tuple(kernel.name for kernel in kernels if kernel.role == "bound"),
         last_level_cache=host.last_level_cache(),
         seed=args.seed or int.from_bytes(os.urandom(3), "big") + 1,
+        recovery=_recovery(args),
         twins=(twin,),
         sizes=parse_sizes(args.size) if args.size else None,
         deltas=parse_offsets(args.delta, "delta") if args.delta else None,
         src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else None,
         processes=_processes(args),
     )
+
+
+def _recovery(args: argparse.Namespace) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The copies with faults that a whole preset also times; none for a selection."""
+    from bench.measure import recovery, verify  # noqa: PLC0415
+
+    if args.kernel or args.size or args.delta or args.src_offset:
+        return ()
+    usable, _ = verify.usable_sources(None, allow_lethal=False)
+    readable = [source.name for source in usable if "source" in source.sides]
+    return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
 def _processes(args: argparse.Namespace) -> int:
@@ -335,6 +347,8 @@ def _verify(args: argparse.Namespace) -> int:
     if args.payload:
         return _payload(faults, missing, args.json)
     kernels = [k for k in _chosen(args.kernel) if k.role == "copy"]
+    if args.kernel is None or "flagged" in args.kernel:
+        kernels.append(catalog.find("flagged"))
     if args.case:
         return _verify_case(args.case, kernels, faults)
     return _verify_all(kernels, faults, missing, args.json)

@@ -73,6 +73,9 @@ class Point:
         src_offset: source address modulo 4096.
         delta: (dst - src) modulo 4096.
         residency: where the lines are before the call.
+        fault: empty for a repeated copy; of a copy that is made once, the fault source
+            that it meets, or `none`.
+        poison_offset: first source byte that faults, counted from the source's start.
 
     """
 
@@ -80,6 +83,8 @@ class Point:
     src_offset: int
     delta: int
     residency: str = "hot"
+    fault: str = ""
+    poison_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,24 +98,27 @@ class Case:
     def name(self) -> str:
         """The benchmark's name in a results file, unique within a run."""
         p = self.point
-        return f"{self.kernel}/{p.size}/s{p.src_offset}/d{p.delta}/{p.residency}"
+        name = f"{self.kernel}/{p.size}/s{p.src_offset}/d{p.delta}/{p.residency}"
+        return f"{name}/{p.fault}@{p.poison_offset}" if p.fault else name
 
     def to_metadata(self) -> dict[str, Scalar]:
         """Every parameter of the case, as plain values under its own word."""
         p = self.point
-        return {
+        words: dict[str, Scalar] = {
             "kernel": self.kernel,
             "size": p.size,
             "src_offset": p.src_offset,
             "delta": p.delta,
             "residency": p.residency,
         }
+        return {**words, "fault": p.fault, "poison_offset": p.poison_offset} if p.fault else words
 
     @staticmethod
     def from_metadata(metadata: Mapping[str, object]) -> Case:
         """The case whose `to_metadata` this is; CopymcError names a missing or wrong key."""
         words = {}
-        for key, kind in _CASE_KEYS.items():
+        keys = _CASE_KEYS | (_FAULT_KEYS if "fault" in metadata else {})
+        for key, kind in keys.items():
             if type(metadata.get(key)) is not kind:
                 raise CopymcError(f"metadata {key!r} is {metadata.get(key)!r}, not {kind.__name__}")
             words[key] = metadata[key]
@@ -125,6 +133,7 @@ _CASE_KEYS: dict[str, type] = {
     "delta": int,
     "residency": str,
 }
+_FAULT_KEYS: dict[str, type] = {"fault": str, "poison_offset": int}
 
 
 @dataclass(frozen=True, slots=True)

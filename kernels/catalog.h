@@ -6,6 +6,7 @@
  *   contract  what the return value promises: plain, uncopied, status, flagged
  *   safe      1: a bad source byte is touched once only, as real poison demands
  *   role      copy: a kernel to compare; floor: the harness alone;
+ *             recovery: compared in the recovery benchmark only;
  *             bound: the machine alone; image: one outcome of a dispatch
  *   needs     space-separated CPU features, "" for none
  */
@@ -20,6 +21,8 @@ KERNEL(copy_user, "copy_user", "uncopied", 0, "copy", "erms", "loops below 64 by
 KERNEL(dispatch_fragile, "dispatch:fragile", "uncopied", 1, "image", "", "copy_mc_to_kernel with the quirk")
 KERNEL(dispatch_fast_string, "dispatch:fast_string", "uncopied", 1, "image", "", "copy_mc_to_kernel with ERMS")
 KERNEL(dispatch_memcpy, "dispatch:memcpy", "plain", 0, "image", "", "copy_mc_to_kernel without either")
+LIBC_KERNEL(copymc_flagged, "flagged", "flagged", 0, "recovery", "", "memcpy; a bad page is replaced by zeroes and a flag set")
+LIBC_KERNEL(copymc_signal_then_read, "signal_then_read", "uncopied", 0, "recovery", "", "memcpy; after SIGBUS reads the file in pieces")
 KERNEL(store_string, "store_string", "plain", 0, "bound", "", "rep stosb")
 KERNEL(store_xmm, "store_xmm", "plain", 0, "bound", "", "16-byte stores")
 KERNEL(store_ymm, "store_ymm", "plain", 0, "bound", "avx", "32-byte stores")

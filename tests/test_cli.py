@@ -112,6 +112,20 @@ def test_report_json_has_the_documented_keys(tiny: tuple[Path, str], tmp_path: P
         assert case["low"] <= case["ns"] <= case["high"]
 
 
+def test_a_whole_preset_times_recovered_faults_too(tmp_path: Path) -> None:
+    path = tmp_path / "quick.json.gz"
+    done = copymc("run", "--preset", "quick", "--processes", "1", "--output", str(path))
+    assert done.returncode == 0, done.stderr
+    report = copymc("report", str(path)).stdout
+    (head,) = [line for line in report.splitlines() if line.startswith("strategy ")]
+    assert head.split()[1] == "none"
+    assert "guard" in head
+    rows = [line for line in report.splitlines() if line.startswith("flagged  ")]
+    assert len(rows) == 1
+    done = copymc("plot", str(path), "--output", str(tmp_path / "p"), "--format", "png")
+    assert "recovery_cost.png" in done.stdout
+
+
 def test_plots_are_drawn_in_every_format(tiny: tuple[Path, str], tmp_path: Path) -> None:
     done = copymc("plot", str(tiny[0]), "--output", str(tmp_path / "p"))
     assert done.returncode == 0, done.stderr

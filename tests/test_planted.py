@@ -16,7 +16,7 @@ BUGS = {  # the mistake, the sides on which it shows, why
     "residue_off_by_one": ({"source", "destination"}, {Reason.COUNT, Reason.SUCCESS}),
     "load_without_entry": ({"source"}, {Reason.ESCAPED}),
     "store_without_entry": ({"destination"}, {Reason.ESCAPED}),
-    "entry_pasted_twice": ({"source"}, {Reason.ESCAPED}),
+    "entry_pasted_twice": ({"source", "destination"}, {Reason.ESCAPED}),
     "fixup_of_the_neighbour": ({"source", "destination"}, {Reason.COUNT}),
     "stale_count": ({"source", "destination"}, {Reason.COUNT, Reason.PREFIX, Reason.SUCCESS}),
     "whole_words_only": ({"source", "destination"}, {Reason.COUNT}),

@@ -16,16 +16,20 @@ from bench.model import PHASES, TWIN, Point, Study
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which cases to look at; an empty tuple means all."""
+    """Which cases to look at; an empty tuple means all.
+
+    `recovery` takes the copies that are made once, with or without a fault, and no others.
+    """
 
     kernels: tuple[str, ...] = ()
     sizes: tuple[int, ...] = ()
     deltas: tuple[int, ...] = ()
     src_offsets: tuple[int, ...] = ()
+    recovery: bool = False
 
     def takes(self, point: Point) -> bool:
         """Whether the point is among the selected."""
-        return all(
+        return bool(point.fault) == self.recovery and all(
             not wanted or value in wanted
             for wanted, value in (
                 (self.sizes, point.size),
@@ -64,6 +68,7 @@ class Table:
         self.study = study
         found = {m.case.point for p in study.processes for m in p.measured}
         self.points: tuple[Point, ...] = tuple(sorted(p for p in found if chosen.takes(p)))
+        self.selection = chosen
         self.kernels = tuple(_kernels(study, chosen))
         self._rows = {point: row for row, point in enumerate(self.points)}
         self._values = self._gather()
@@ -145,7 +150,8 @@ class Table:
 
 
 def _kernels(study: Study, chosen: Selection) -> Iterator[str]:
-    names = dict.fromkeys(m.case.kernel for p in study.processes for m in p.measured)
+    rows = (m.case for p in study.processes for m in p.measured)
+    names = dict.fromkeys(case.kernel for case in rows if chosen.takes(case.point))
     return (name for name in names if not chosen.kernels or name in chosen.kernels)
 
 

@@ -20,11 +20,9 @@ def kernels() -> tuple[Kernel, ...]:
     dispatch = replace(
         image, name="dispatch", role="copy", summary=f"{image.summary} (Linux' choice here)"
     )
-    return (*(k for k in rows if k.role in ("floor", "copy")), dispatch, *_bounds(rows))
-
-
-def _bounds(rows: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
-    return tuple(k for k in rows if k.role == "bound")
+    by_role = {role: [k for k in rows if k.role == role] for role in (k.role for k in rows)}
+    copies = (*by_role["floor"], *by_role["copy"], dispatch)
+    return (*copies, *by_role["recovery"], *by_role["bound"])
 
 
 def images() -> tuple[Kernel, ...]:
@@ -63,7 +61,7 @@ def find(name: str) -> Kernel:
 
 def quick_check(kernel: Kernel) -> native.Violation | None:
     """The first wrong copy of sizes 0..80 at all offsets modulo 64 and phases; None if right."""
-    if kernel.role != "copy":
+    if kernel.role not in ("copy", "recovery"):
         return None
     for address in dict.fromkeys(kernel.addresses):
         if violation := native.check_small(kernel, address, _SMALL):

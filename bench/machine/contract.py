@@ -25,6 +25,7 @@ class Reason(enum.IntEnum):
     UNDERRUN = lib.COPYMC_UNDERRUN
     SOURCE = lib.COPYMC_SOURCE
     SPURIOUS = lib.COPYMC_SPURIOUS
+    FLAG = lib.COPYMC_FLAG
     TWICE = lib.COPYMC_TWICE
 
     @property
@@ -43,6 +44,7 @@ _TEXTS = {
     Reason.UNDERRUN: "a byte in front of the destination was written",
     Reason.SOURCE: "the source was changed",
     Reason.SPURIOUS: "a fault was taken although every byte is good",
+    Reason.FLAG: "the I/O error flag does not tell what happened",
     Reason.TWICE: "bad source bytes were touched again",
 }
 
@@ -150,6 +152,11 @@ def remove() -> None:
     lib.copymc_trap_remove()
 
 
+def read_behind(fd: int, base: int) -> None:
+    """Names the file behind the memory from `base` on, for `signal_then_read`; -1: none."""
+    lib.copymc_read_behind(fd, ffi.cast("void *", base))
+
+
 def add_table(start: int, stop: int) -> int:
     """Registers the exception table between two addresses; its handle."""
     handle: int = lib.copymc_table_add(ffi.cast("void *", start), ffi.cast("void *", stop))
@@ -212,6 +219,7 @@ class Setup:
         self._kept = [pristine]
         self._c.kernel = ffi.cast("copymc_fn", self.address)
         self._c.plain = self.kernel.contract == "plain"
+        self._c.flagged = self.kernel.contract == "flagged"
         self._c.safe = self.kernel.safe
         self._c.bad_size = self.src.bad_size
         self._c.pristine = pristine

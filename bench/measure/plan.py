@@ -16,6 +16,9 @@ milliseconds in which a core's clock wanders, so that both halves of a pair see 
 ROUNDS = 60
 """Most sub-rounds of a block; the median over them is what one process says of a pair."""
 
+RECOVERY_SIZE = 4096
+"""Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
+
 _ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
 _ODD = ((1, 0), (7, 57))  # (src_offset, delta) where no pointer is aligned
 _QUICK_SIZES = (8, 64, 128, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
@@ -45,6 +48,7 @@ class Options:
         preset: quick, default or full.
         kernels: names of the kernels to compare.
         bounds: names of the kernels that show the machine's own bound.
+        recovery: fault sources (and `none`), each with the kernels that recover from it.
         twins: kernels that are measured under a second name too.
         slowed: kernels that are measured again with a known delay.
         last_level_cache: bytes; decides the largest default size.
@@ -57,6 +61,7 @@ class Options:
     bounds: tuple[str, ...]
     last_level_cache: int
     seed: int
+    recovery: tuple[tuple[str, tuple[str, ...]], ...] = ()
     twins: tuple[str, ...] = ()
     slowed: tuple[str, ...] = ()
     sizes: tuple[int, ...] | None = None
@@ -108,6 +113,9 @@ def make_plan(options: Options) -> Plan:
     if options.bounds:
         sizes = sorted({point.size for point in points if point.size})
         blocks += [Block(Point(size, 0, 0), options.bounds, _BOUND_ROUNDS) for size in sizes]
+    for fault, kernels in options.recovery:
+        point = Point(RECOVERY_SIZE, 0, 0, fault=fault, poison_offset=RECOVERY_SIZE // 2)
+        blocks.append(Block(point, kernels, ROUNDS))
     processes = options.processes or preset.processes
     return Plan(tuple(blocks), processes, options.seed, CHUNK_NS, options.preset)
 
@@ -173,8 +181,12 @@ def block_order(plan: Plan, process: int) -> list[int]:
 
 
 def _is_bound(plan: Plan, index: int) -> bool:
-    """Bound kernels destroy what copies left in the cache, so they come after all copies."""
-    return plan.blocks[index].kernels != plan.blocks[0].kernels
+    """Bound kernels destroy what copies left in the cache, so they come after all copies.
+
+    Blocks with faults come with them: their handler stands in no other block's way.
+    """
+    block = plan.blocks[index]
+    return bool(block.point.fault) or block.kernels != plan.blocks[0].kernels
 
 
 def kernel_orders(plan: Plan, process: int, index: int) -> Iterator[list[int]]:

@@ -11,13 +11,15 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from bench.machine import catalog, native
 from bench.measure.gate import RETRIES, Gate
 from bench.measure.plan import block_order, checks_large, kernel_orders, phase_of
+from bench.measure.recovery import Recovery
+from bench.measure.timer import Timer
 from bench.model import (
     PAGE,
     PHASES,
@@ -42,22 +44,6 @@ SLOW_FRACTION = 0.005
 _SPIN_CYCLES = 16  # core cycles of one spin group
 _LARGE_CHECK = 1 << 20  # bytes; larger copies are proved once per phase, not per process
 _LOOPS_MAX = 1 << 24
-
-
-class Timer(Protocol):
-    """What the sweep needs of a machine; tests give it a fake clock."""
-
-    def load(self, jobs: Sequence[Job]) -> None:
-        """Keeps the jobs that `run` times."""
-
-    def run(self, index: int) -> Value:
-        """One chunk of a job."""
-
-    def core_ghz(self) -> float:
-        """Core cycles per ns."""
-
-    def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
-        """None if the copy is right, else what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +137,8 @@ class Sweep:
 
     def _visit(self, index: int) -> Visit:
         block = self._work.plan.blocks[index]
+        if block.point.fault:
+            return self._visit_with_faults(index)
         for case in block.cases:
             self._prove(case)
         rows = self._rows(block)
@@ -160,6 +148,11 @@ class Sweep:
             for member in order:
                 self._measure(member, rows[member], number)
         return Visit(index, tuple(_measured(row) for row in rows))
+
+    def _visit_with_faults(self, index: int) -> Visit:
+        recovery = Recovery(self._timer, self._gate, self._kernels, self._phase)
+        orders = kernel_orders(self._work.plan, self._work.process, index)
+        return Visit(index, recovery.measured(self._work.plan.blocks[index], orders))
 
     def _measure(self, member: int, row: _Row, number: int) -> None:
         """Adds one value to the row; a contaminated one is measured again, then marked."""

@@ -67,6 +67,7 @@ struct copymc_outcome {
 	uint64_t returned;
 	uint32_t faults;
 	uint32_t watched;	/* faults in the watched range */
+	int32_t flagged;	/* the I/O error flag after the call */
 	int32_t escaped;	/* a fault that no table knows ended the call */
 	int32_t signo;
 	int32_t code;
@@ -75,6 +76,9 @@ struct copymc_outcome {
 };
 int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t size,
 			const void *watch, const void *watch_end, struct copymc_outcome *out);
+size_t copymc_flagged(void *dst, const void *src, size_t size);
+size_t copymc_signal_then_read(void *dst, const void *src, size_t size);
+void copymc_read_behind(int fd, const void *base);
 void copymc_trap_install(void);
 void copymc_trap_remove(void);
 int copymc_table_add(const void *start, const void *stop);
@@ -94,6 +98,7 @@ enum {
 	COPYMC_UNDERRUN,	/* a byte in front of the destination was written */
 	COPYMC_SOURCE,		/* the source changed */
 	COPYMC_SPURIOUS,	/* a fault where every byte is good */
+	COPYMC_FLAG,		/* the I/O error flag does not tell what happened */
 	COPYMC_TWICE,		/* bad source bytes were touched again */
 };
 enum { COPYMC_SOURCE_SIDE, COPYMC_DESTINATION_SIDE };
@@ -101,6 +106,7 @@ enum { COPYMC_SOURCE_SIDE, COPYMC_DESTINATION_SIDE };
 /* A kernel between two areas, each of good pages followed by bad ones. */
 struct copymc_setup {
 	copymc_fn kernel;
+	int32_t flagged;	/* the contract is to complete and set the flag */
 	int32_t plain;		/* the contract promises no recovery */
 	int32_t safe;		/* the contract forbids touching bad bytes again */
 	char *src_start;

@@ -17,12 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "copymc.h"
 
 #define TABLES 64
 #define HISTORY 8
+#define PAGE 4096
+#define PIECE 512	/* bytes that one read asks for: a sector */
 #define TRAP_PAGE_FAULT 14
 #define TRAP_MACHINE_CHECK 18
 #define STACK_SPARE 16384	/* bytes of stack that the handler itself may use */
@@ -55,6 +59,9 @@ struct table {
 struct thread {
 	sigjmp_buf escape;
 	volatile sig_atomic_t guarded;
+	/* Bytes that a flagged copy may touch; a bad page among them is replaced. */
+	volatile uintptr_t patch_src, patch_dst, patch_size;
+	volatile sig_atomic_t io_error;
 	const char *watch, *watch_end;
 	struct copymc_outcome *outcome;
 	char stack[];
@@ -189,6 +196,27 @@ static void record(const siginfo_t *info)
 	out->lsb = info->si_signo == SIGBUS ? info->si_addr_lsb : 0;
 }
 
+static int within(uintptr_t address, uintptr_t start, uintptr_t size)
+{
+	/* Poison may be reported at the start of its page. */
+	return address + PAGE > start && address < start + size;
+}
+
+/* Maps fresh zeroes over the bad page of a flagged copy and sets its flag. */
+static int patched(const siginfo_t *info)
+{
+	uintptr_t address = (uintptr_t)info->si_addr, page = address & ~(uintptr_t)(PAGE - 1);
+
+	if (!within(address, me->patch_src, me->patch_size) &&
+	    !within(address, me->patch_dst, me->patch_size))
+		return 0;
+	if (mmap((void *)page, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return 0;
+	me->io_error = 1;
+	return 1;
+}
+
 static int leaves_trap_number(int32_t type)
 {
 	return type == EX_TYPE_FAULT || type == EX_TYPE_COPY || type == EX_TYPE_FAULT_MCE_SAFE;
@@ -255,13 +283,13 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 			registers[REG_RAX] = trap_number(info);
 	}
 	atomic_fetch_sub(&readers, 1);
-	if (synchronous && me && me->guarded) {
+	if (synchronous && me && me->guarded && me->outcome)
 		record(info);
-		if (!entry)
+	if (!entry && !(synchronous && me && me->patch_size && patched(info))) {
+		if (synchronous && me && me->guarded)
 			siglongjmp(me->escape, 1);
-	}
-	if (!entry)
 		hand_over(signo, info, context);
+	}
 	errno = saved;
 }
 
@@ -359,6 +387,7 @@ int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t siz
 		return -1;
 	memset(out, 0, sizeof(*out));
 	me->outcome = out;
+	me->io_error = 0;
 	me->watch = watch;
 	me->watch_end = watch_end;
 	if (sigsetjmp(me->escape, 1) == 0) {
@@ -368,5 +397,76 @@ int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t siz
 		out->escaped = 1;
 	}
 	me->guarded = 0;
+	me->outcome = NULL;
+	me->patch_size = 0;
+	out->flagged = (int32_t)me->io_error;
 	return 0;
+}
+
+/*
+ * flagged: plain memcpy() that always completes. The handler puts fresh zeroes in
+ * the place of a bad page and sets the thread's I/O error flag: what lay behind
+ * the first bad byte is invented, and nobody knows where it begins.
+ */
+size_t copymc_flagged(void *dst, const void *src, size_t size)
+{
+	if (!me && begin_thread())
+		return size;
+	me->patch_src = (uintptr_t)src;
+	me->patch_dst = (uintptr_t)dst;
+	me->patch_size = size;
+	memcpy(dst, src, size);
+	me->patch_size = 0;
+	return 0;
+}
+
+static int read_fd = -1;
+static const char *read_base;
+
+/* Names the file that lies behind the memory from `base` on; -1: none. */
+void copymc_read_behind(int fd, const void *base)
+{
+	read_fd = fd;
+	read_base = base;
+}
+
+/* Reads piece by piece until the file has no more; bytes that arrived. */
+static size_t read_pieces(char *dst, off_t offset, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		size_t piece = size - done < PIECE ? size - done : PIECE;
+		ssize_t got = pread(read_fd, dst + done, piece, offset + (off_t)done);
+
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	return done;
+}
+
+/*
+ * signal_then_read: consumes mapped memory with plain memcpy(); after a signal it
+ * reads the same bytes from the file in small pieces. Returns the bytes missing.
+ */
+size_t copymc_signal_then_read(void *dst, const void *src, size_t size)
+{
+	sigjmp_buf outer;
+	sig_atomic_t guarded;
+	size_t missing = 0;
+
+	if (!me && begin_thread())
+		return size;
+	guarded = me->guarded;
+	memcpy(outer, me->escape, sizeof(outer));
+	if (sigsetjmp(me->escape, 0) == 0) {
+		me->guarded = 1;
+		memcpy(dst, src, size);
+	} else {
+		missing = size - read_pieces(dst, (const char *)src - read_base, size);
+	}
+	memcpy(me->escape, outer, sizeof(outer));
+	me->guarded = guarded;
+	return missing;
 }

@@ -53,6 +53,13 @@ static char *place(char *start, char *bad, int64_t fault, uint32_t offset)
 	return fault ? bad - fault : bad + offset;
 }
 
+/* A flagged copy leaves good pages behind; they become bad once more. */
+static void bad_again(const struct copymc_setup *setup)
+{
+	copymc_protect(setup->src_bad, setup->bad_size, 0);
+	copymc_protect(setup->dst_bad, setup->bad_size, 0);
+}
+
 static char *lower(char *a, char *b)
 {
 	return a < b ? a : b;
@@ -65,6 +72,9 @@ static int judge_call(const struct copymc_setup *setup, const struct copymc_case
 		return copied < c->size && !out->escaped ? COPYMC_SUCCESS : COPYMC_RIGHT;
 	if (out->escaped)
 		return COPYMC_ESCAPED;
+	if (setup->flagged)
+		return out->flagged != (copied < c->size) || out->returned ? COPYMC_FLAG
+									   : COPYMC_RIGHT;
 	if (copied < c->size && !out->returned)
 		return COPYMC_SUCCESS;
 	if (copied == c->size && out->faults)
@@ -94,8 +104,12 @@ int copymc_verify_case(const struct copymc_setup *setup, const struct copymc_cas
 	wrong = judge_call(setup, c, out, copied);
 	if (out->escaped || wrong == COPYMC_SUCCESS)
 		return wrong;	/* nothing is said of the bytes, or a lie */
-	if (setup->plain)
-		return judge_bytes(setup, c, good_dst, good_src, copied, room);
+	if (setup->flagged)
+		bad_again(setup);
+	if (setup->plain || setup->flagged)
+		bytes = judge_bytes(setup, c, good_dst, good_src, copied, room);
+	if (setup->plain || setup->flagged)
+		return bytes ? bytes : wrong;
 	if (out->returned > c->size)
 		return COPYMC_COUNT;
 	bytes = judge_bytes(setup, c, good_dst, good_src,
@@ -110,7 +124,7 @@ static uint64_t excess(const struct copymc_setup *setup, const struct copymc_cas
 	int64_t first = least((size_t)c->src_fault, (size_t)c->dst_fault);
 	uint64_t missing = first < (int64_t)c->size ? c->size - first : 0;
 
-	if (setup->plain || out->escaped || out->returned > c->size)
+	if (setup->plain || setup->flagged || out->escaped || out->returned > c->size)
 		return 0;
 	return out->returned > missing ? out->returned - missing : 0;
 }

@@ -13,8 +13,8 @@ from bench.model import PAGE, Unavailable
 GOOD = 18 * PAGE
 """Bytes of good memory in front of the bad: a copy of 64 KiB with its margins."""
 
-BAD = 16 * PAGE
-"""Bytes of bad memory."""
+BAD = 18 * PAGE
+"""Bytes of bad memory: a copy of 64 KiB that starts in it does not leave it."""
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Armed:
         bad: address of the first bad byte.
         bad_size: bytes that are bad.
         close: returns the memory; the addresses are then dead.
+        fd: the file behind the memory; -1 without one.
 
     """
 
@@ -34,6 +35,7 @@ class Armed:
     bad_size: int
     close: Callable[[], None]
     kept: list[Any] = field(default_factory=list)  # what must live as long as the memory
+    fd: int = -1
 
 
 class FaultSource(Protocol):

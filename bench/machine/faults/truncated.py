@@ -27,10 +27,14 @@ class TruncatedFile:
     def arm(self) -> Armed:
         """A file's pages in front of pages that the file lost after it was mapped."""
         fd = os.memfd_create("copymc")
-        try:
-            os.ftruncate(fd, GOOD + BAD)
-            area = mapped(mmap.mmap(fd, GOOD + BAD))
-            os.ftruncate(fd, GOOD)
-        finally:
+        os.ftruncate(fd, GOOD + BAD)
+        area = mapped(mmap.mmap(fd, GOOD + BAD))
+        os.ftruncate(fd, GOOD)
+        free = area.close
+
+        def close() -> None:
+            free()
             os.close(fd)
+
+        area.fd, area.close = fd, close
         return area

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Draws every plot that the table has data for; the paths written, OSError if it cannot."""
-    from bench.present.plots import alias_map, phases, ratio, style, throughput  # noqa: PLC0415
+    from bench.present.plots import (  # noqa: PLC0415
+        alias_map,
+        phases,
+        ratio,
+        recovery,
+        style,
+        throughput,
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, module in (
@@ -20,6 +27,7 @@ def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
         ("ratio_to_memcpy", ratio),
         ("delta_size_map", alias_map),
         ("phase_spread", phases),
+        ("recovery_cost", recovery),
     ):
         figure = module.figure(table)
         if figure is not None:

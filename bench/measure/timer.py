@@ -1,0 +1,24 @@
+"""What the measuring code needs of a machine; tests give it a fake clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bench.model import Call, Job, Kernel, Value
+
+
+class Timer(Protocol):
+    """Times jobs and checks copies."""
+
+    def load(self, jobs: Sequence[Job]) -> None:
+        """Keeps the jobs that `run` times."""
+
+    def run(self, index: int) -> Value:
+        """One chunk of a job."""
+
+    def core_ghz(self) -> float:
+        """Core cycles per ns."""
+
+    def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
+        """None if the copy is right, else what is wrong."""
