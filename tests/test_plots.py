@@ -48,7 +48,7 @@ def test_a_plot_without_its_kernels_is_not_drawn(table: Table) -> None:
 def test_phase_lines_are_percent_off_the_median(table: Table) -> None:
     sizes, relative = phases.lines(table, "slow")
     assert sizes == [4096]
-    seconds = table.phase_seconds("slow")[0]
+    seconds = table.phase_cycles("slow")[0]
     assert relative[0] == pytest.approx(100 * (seconds / np.median(seconds) - 1))
 
 

@@ -138,10 +138,21 @@ class Table:
         one = self.mean_ratios(kernel, baseline, [rows])
         return Interval(one.mid[0], one.low[0], one.high[0], one.count[0])
 
-    def phase_seconds(self, kernel: str) -> Floats:
-        """Median seconds per call of each point (rows) at each of PHASES (columns)."""
-        seconds = self.seconds(kernel)
-        columns = [nan_median(np.where(self.phases == phase, seconds, np.nan)) for phase in PHASES]
+    @cached_property
+    def _clocks(self) -> Floats:
+        """Each process' core clock, GHz: the mean of its start and end; 1 where unmeasured."""
+        facts = [process.facts for process in self.study.processes]
+        ends = [[float(f.get(key, np.nan)) for key in ("core_ghz", "core_ghz_end")] for f in facts]
+        clocks = nan_median(np.array(ends))
+        return np.where(np.isfinite(clocks), clocks, 1.0)
+
+    def phase_cycles(self, kernel: str) -> Floats:
+        """Median core cycles per call of each point (rows) at each of PHASES (columns).
+
+        Each phase has processes of its own, so their clocks must not differ: cycles.
+        """
+        cycles = self.seconds(kernel) * 1e9 * self._clocks
+        columns = [nan_median(np.where(self.phases == phase, cycles, np.nan)) for phase in PHASES]
         return np.stack(columns, axis=1)
 
     def has(self, *kernels: str) -> bool:

@@ -14,12 +14,12 @@ _LOOKS = (("#000000", "o"), ("#D55E00", "s"), ("#0072B2", "^"), ("#009E73", "D")
 
 
 def lines(table: Table, kernel: str) -> tuple[list[int], Floats]:
-    """Sizes, and for each size and each of PHASES the time relative to the phases' median.
+    """Sizes, and for each size and each of PHASES the cycles relative to the phases' median.
 
     The second has shape (sizes, phases): median over all geometries, in percent.
     """
-    seconds = table.phase_seconds(kernel)
-    relative = 100 * (seconds / nan_median(seconds)[:, None] - 1)
+    cycles = table.phase_cycles(kernel)
+    relative = 100 * (cycles / nan_median(cycles)[:, None] - 1)
     sizes = sorted({point.size for point in table.points})
     rows = [[i for i, p in enumerate(table.points) if p.size == size] for size in sizes]
     return sizes, np.array([nan_median(relative[some].T) for some in rows])
@@ -41,7 +41,7 @@ def figure(table: Table) -> Figure | None:
         axis.set_yscale("symlog", linthresh=2)
         axis.set_yticks([-50, -20, -5, -2, 0, 2, 5, 20, 50])
         axis.set_yticklabels([f"{y:+d}" if y else "0" for y in (-50, -20, -5, -2, 0, 2, 5, 20, 50)])
-        axis.set_ylabel("time, % off the median")
+        axis.set_ylabel("cycles, % off the median")
     style.finish(fig, table, "Spread by code placement: start address of the kernel modulo 64",
                  "each process takes one phase; medians over processes and geometries; "
                  "memcpy's code does not move: its spread is chance between processes")  # fmt: skip
