@@ -24,9 +24,6 @@ struct uffdio_poison {
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON 100
-#endif
 
 /* 0, or the errno of mprotect. */
 int copymc_protect(void *address, size_t size, int readable)
@@ -61,12 +58,6 @@ int copymc_poison(int fd, void *address, size_t size)
 	if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, UFFDIO_POISON, &poison))
 		return errno;
 	return 0;
-}
-
-/* Takes pages out of use for good, as an uncorrectable error would; 0 or errno. */
-int copymc_hwpoison(void *address, size_t size)
-{
-	return madvise(address, size, MADV_HWPOISON) ? errno : 0;
 }
 
 /* Copies between descriptors and memory; bytes, or -errno. */

@@ -25,6 +25,9 @@
 
 #define TABLES 64
 #define HISTORY 8
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
 #define PAGE 4096
 #define PIECE 512	/* bytes that one read asks for: a sector */
 #define TRAP_PAGE_FAULT 14
@@ -418,6 +421,24 @@ size_t copymc_flagged(void *dst, const void *src, size_t size)
 	memcpy(dst, src, size);
 	me->patch_size = 0;
 	return 0;
+}
+
+/*
+ * Takes pages out of use for good, as an uncorrectable error would; 0 or errno.
+ * Newer kernels send the signal from inside the call, which then is its end.
+ */
+int copymc_hwpoison(void *address, size_t size)
+{
+	int error = 0;
+
+	if (!me && begin_thread())
+		return ENOMEM;
+	if (sigsetjmp(me->escape, 1) == 0) {
+		me->guarded = 1;
+		error = madvise(address, size, MADV_HWPOISON) ? errno : 0;
+	}
+	me->guarded = 0;
+	return error;
 }
 
 static int read_fd = -1;
