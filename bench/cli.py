@@ -78,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
     info.set_defaults(stage=_info)
     _add_run(stages.add_parser("run", help="measure, write a results file, print the answer"))
     _add_verify(stages.add_parser("verify", help="prove the recovery contract with real faults"))
+    compare = stages.add_parser("compare", help="two kernel trees, measured in one run")
+    _add_run(compare)
+    compare.add_argument("--fail-above", type=float, metavar="PERCENT",
+                         help="exit with 1 where a routine is slower by more")  # fmt: skip
+    compare.set_defaults(stage=_compare, preset="quick")
     report = stages.add_parser("report", help="tables of a results file")
     _add_files(report)
     report.add_argument("--format", choices=("text", "json"), default="text")
@@ -95,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--preset", choices=tuple(PRESETS), default="default")
     run.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    _add_trees(run)
     run.add_argument("--size", metavar="LIST", help="such as 64,4K or 1K..1M")
     run.add_argument("--delta", metavar="LIST", help="(dst - src) modulo 4096, such as 0,8,-64")
     run.add_argument("--src-offset", metavar="LIST", help="source address modulo 4096")
@@ -110,11 +116,48 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--label", help="last part of the results file's name; default: the preset")
     run.add_argument("--output", type=Path, metavar="FILE", help="results file")
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
-    run.set_defaults(stage=_run)
+    run.set_defaults(stage=_run, compared=None)
+
+
+def _add_trees(stage: argparse.ArgumentParser) -> None:
+    tree_help = "routines of a kernel tree, a revision of it or a tarball; repeatable"
+    stage.add_argument("--linux", metavar="TREE[@REV]", action="append", default=[], help=tree_help)
+    stage.add_argument("--patch", type=Path, metavar="FILE", help="applied to the last --linux")
+    stage.add_argument("--features", metavar="WORD,...", help="assemble the trees for these")
+    stage.add_argument("--symbol", metavar="NAME", action="append", default=[],
+                       help="a function of the trees that copymc does not know")  # fmt: skip
+    stage.add_argument("--contract", choices=("plain", "uncopied", "status"), default="uncopied",
+                       help="what the functions of --symbol promise")  # fmt: skip
+
+
+def _load_trees(args: argparse.Namespace) -> tuple[str, ...]:
+    """Builds and loads the kernel trees of the command line; their manifests for workers."""
+    from bench.machine import linux_build, linux_tree  # noqa: PLC0415
+
+    features = args.features.split(",") if args.features is not None else None
+    contracts = dict.fromkeys(args.symbol, args.contract)
+    trees = [linux_tree.read(text) for text in args.linux]
+    if args.patch and not trees:
+        raise CopymcError("--patch needs a --linux to apply to")
+    if args.patch:
+        trees.append(linux_tree.patched(trees[-1], args.patch))
+    manifests = []
+    for tree in trees:
+        built = linux_build.build(tree, features, contracts)
+        catalog.add(linux_build.load(built))
+        for name in built.unknown:
+            _note(f"{built.label} also has {name}: --symbol {name} --contract uncopied adds it")
+        manifests.append(linux_build.manifest(built))
+    return tuple(manifests)
+
+
+def _note(message: str) -> None:
+    print(f"note: {message}", file=sys.stderr)
 
 
 def _add_verify(verify: argparse.ArgumentParser) -> None:
     verify.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    _add_trees(verify)
     verify.add_argument("--fault", metavar="NAME,...", help="fault sources; default: all usable")
     verify.add_argument("--allow-lethal", action="store_true", help="use those that lose memory")
     verify.add_argument("--case", metavar="SIZE=N,...", help="run one case of one kernel")
@@ -149,6 +192,7 @@ def _run(args: argparse.Namespace) -> int:
     now = datetime.datetime.now(datetime.UTC)
     facts = host.facts()
     cpu = noise.choose_cpu(args.affinity, str(facts["isolated_cpus"]))
+    libraries = _load_trees(args)
     kernels = _chosen(args.kernel)
     plan = make_plan(_options(args, kernels))
     path = args.output or _default_path(args.label or args.preset, now)
@@ -156,13 +200,16 @@ def _run(args: argparse.Namespace) -> int:
     for line in noise.warnings(cpu, facts):
         print(f"warning: {line}", file=sys.stderr)
     _prove(kernels)
-    campaign, stopped = _measure(args, plan, cpu)
+    campaign, stopped = _measure(args, plan, cpu, libraries)
     study = Study({**facts, **_metadata(args, plan, now)}, campaign.processes, str(path))
     study = _keep(study, path)
-    _answer(study, time.monotonic() - start, campaign)
+    _answer(study, time.monotonic() - start, campaign, args.compared)
     if args.plot and study.processes:
         _draw(_table(study), _beside(study.source), ("png", "svg"))
-    return _status(campaign, stopped)
+    status = _status(campaign, stopped)
+    if status or not args.compared or args.fail_above is None:
+        return status
+    return int(_regressed(study, args.compared, args.fail_above))
 
 
 def _chosen(patterns: str | None) -> tuple[Kernel, ...]:
@@ -201,7 +248,7 @@ def _recovery(args: argparse.Namespace) -> tuple[tuple[str, tuple[str, ...]], ..
     """The copies with faults that a whole preset also times; none for a selection."""
     from bench.measure import recovery, verify  # noqa: PLC0415
 
-    if args.kernel or args.size or args.delta or args.src_offset:
+    if args.kernel or args.linux or args.size or args.delta or args.src_offset:
         return ()
     usable, _ = verify.usable_sources(None, allow_lethal=False)
     readable = [source.name for source in usable if "source" in source.sides]
@@ -246,7 +293,9 @@ def _metadata(args: argparse.Namespace, plan: Plan, now: datetime.datetime) -> d
     }
 
 
-def _measure(args: argparse.Namespace, plan: Plan, cpu: int) -> tuple[Campaign, int]:
+def _measure(
+    args: argparse.Namespace, plan: Plan, cpu: int, libraries: Sequence[str]
+) -> tuple[Campaign, int]:
     """The campaign after it ran, and the number of the signal that ended it early or 0."""
     from tqdm import tqdm  # noqa: PLC0415
 
@@ -255,7 +304,7 @@ def _measure(args: argparse.Namespace, plan: Plan, cpu: int) -> tuple[Campaign, 
     inherit = [name for name in args.inherit_environ.split(",") if name]
     environ = stage.clean_environ(os.environ, inherit, args.copy_env)
     pinned = noise.can_pin(cpu)
-    campaign = stage.Campaign(plan, cpu if pinned else -1, environ)
+    campaign = stage.Campaign(plan, cpu if pinned else -1, environ, libraries)
     stage.leave(cpu)
     bar = tqdm(total=len(plan.blocks) * plan.processes, unit="block", disable=None, leave=False)
     try:
@@ -296,11 +345,16 @@ def _keep(study: Study, path: Path) -> Study:
     return Study(study.metadata, study.processes, str(path))
 
 
-def _answer(study: Study, seconds: float, campaign: Campaign) -> None:
+def _answer(
+    study: Study, seconds: float, campaign: Campaign, compared: tuple[str, str] | None
+) -> None:
     from bench.present import text  # noqa: PLC0415
 
-    if study.processes:
+    if study.processes and compared:
+        print(text.comparison(_table(study), *compared))
+    elif study.processes:
         print(text.summary(_table(study)))
+    if study.processes:
         print("\n".join(text.finished(study.source, seconds, campaign.missing)))
     for failure in campaign.failures:
         _fail(f"worker process {failure.process} did not finish: {failure.reason}")
@@ -346,19 +400,21 @@ def _verify(args: argparse.Namespace) -> int:
         raise CopymcError(f"no fault source is usable: {missing[0].name}: {missing[0].reason}")
     if args.payload:
         return _payload(faults, missing, args.json)
+    libraries = _load_trees(args)
     kernels = [k for k in _chosen(args.kernel) if k.role == "copy"]
-    if args.kernel is None or "flagged" in args.kernel:
+    if (args.kernel is None and not libraries) or "flagged" in (args.kernel or ""):
         kernels.append(catalog.find("flagged"))
     if args.case:
         return _verify_case(args.case, kernels, faults)
-    return _verify_all(kernels, faults, missing, args.json)
+    return _verify_all(args, kernels, faults, missing, libraries)
 
 
 def _verify_all(
+    args: argparse.Namespace,
     kernels: Sequence[Kernel],
     faults: Sequence[FaultSource],
     missing: Sequence[Unavailable],
-    as_json: bool,
+    libraries: tuple[str, ...],
 ) -> int:
     from tqdm import tqdm  # noqa: PLC0415
 
@@ -368,13 +424,13 @@ def _verify_all(
     start = time.monotonic()
     parts: list[Row] = []
     with _signals(), tqdm(unit="part", disable=None, leave=False) as bar:
-        for event in stage.verify(kernels, faults):
+        for event in stage.verify(kernels, faults, libraries):
             bar.total = event.total
             bar.update()
             parts += event.rows
     rows = stage.merged(parts, [kernel.name for kernel in kernels])
     names = [source.name for source in faults]
-    if as_json:
+    if args.json:
         print(json.dumps(verdicts.as_json(rows, missing), indent=2))
     else:
         print(verdicts.as_text(rows, missing, names, time.monotonic() - start))
@@ -425,6 +481,32 @@ def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_j
     else:
         print(verdicts.payload_text(found, missing, note))
     return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """Two trees, or a tree and its patch, interleaved in one run."""
+    labels = _labels(_load_trees(args))
+    if len(labels) != 2 or labels[0] == labels[1]:
+        raise CopymcError(
+            f"compare needs two different trees, not {', '.join(labels) or 'none'}: give --linux "
+            "twice, or once with --patch"
+        )
+    args.compared = (labels[0], labels[1])
+    args.kernel = args.kernel or ",".join(f"{label}:*" for label in labels)
+    return _run(args)
+
+
+def _regressed(study: Study, compared: tuple[str, str], percent: float) -> bool:
+    """Whether any class of sizes of a shared routine is slower beyond the limit."""
+    from bench.evidence.answers import worst_ratio  # noqa: PLC0415
+
+    return worst_ratio(_table(study), *compared) > 1 + percent / 100
+
+
+def _labels(manifests: Sequence[str]) -> list[str]:
+    from bench.machine import linux_build  # noqa: PLC0415
+
+    return [linux_build.from_manifest(text).label for text in manifests]
 
 
 def _report(args: argparse.Namespace) -> int:

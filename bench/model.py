@@ -38,6 +38,7 @@ class Kernel:
         summary: one line for people.
         addresses: entry point at each of PHASES.
         ends: first address after the code at each of PHASES; 0 where it is not ours.
+        size_bits: bits of the size argument that count.
 
     """
 
@@ -49,6 +50,7 @@ class Kernel:
     summary: str
     addresses: tuple[int, ...]
     ends: tuple[int, ...]
+    size_bits: int = 64
 
     @property
     def counts(self) -> bool:

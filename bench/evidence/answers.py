@@ -14,6 +14,9 @@ from bench.evidence.stats import Interval
 MARGIN = 0.03
 """A kernel loses where even the near end of the interval is slower by more than this."""
 
+SAME = 0.01
+"""Two routines are the same where the whole interval lies this near to 1."""
+
 SIZE_CLASSES = (1, 64, 128, 512, 2048, 8192, 65536, 1 << 20, 1 << 40)
 """First sizes of the classes: below a line pair, short rep movs, then by cache level, bytes."""
 
@@ -87,6 +90,26 @@ def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, 
             first, last = table.points[rows[0]].size, table.points[rows[-1]].size
             found.append(ClassRatio(first, last, table.mean_ratio(kernel, baseline, rows)))
     return tuple(found)
+
+
+def verdict(ratio: Interval) -> str:
+    """faster, slower, same (within SAME of 1) or unclear, for one ratio of shape ()."""
+    low, high = float(ratio.low), float(ratio.high)
+    if low > 1 + SAME:
+        return "slower"
+    if high < 1 - SAME:
+        return "faster"
+    return "same" if low >= 1 - SAME and high <= 1 + SAME else "unclear"
+
+
+def worst_ratio(table: Table, base: str, new: str) -> float:
+    """The largest low end over classes of sizes of the routines that two trees share."""
+    found = [0.0]
+    for kernel in table.kernels:
+        other = kernel.replace(f"{base}:", f"{new}:", 1)
+        if kernel.startswith(f"{base}:") and table.has(other):
+            found += [float(row.ratio.low) for row in class_ratios(table, other, kernel)]
+    return max(found)
 
 
 def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:

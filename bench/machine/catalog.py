@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -25,6 +26,14 @@ def kernels() -> tuple[Kernel, ...]:
     return (*copies, *by_role["recovery"], *by_role["bound"])
 
 
+_loaded: list[Kernel] = []  # of kernel trees, in the order of loading
+
+
+def add(loaded: Iterable[Kernel]) -> None:
+    """Adds kernels that were loaded at run time."""
+    _loaded.extend(kernel for kernel in loaded if kernel not in _loaded)
+
+
 def images() -> tuple[Kernel, ...]:
     """The three outcomes of the composed dispatch, whichever Linux takes here."""
     return tuple(k for k in native.compiled_kernels() if k.role == "image")
@@ -43,17 +52,17 @@ def unavailable(kernel: Kernel) -> Unavailable | None:
 
 def available() -> tuple[Kernel, ...]:
     """The kernels that can run on this CPU."""
-    return tuple(k for k in kernels() if unavailable(k) is None)
+    return tuple(k for k in (*kernels(), *_loaded) if unavailable(k) is None)
 
 
 def find(name: str) -> Kernel:
     """The kernel of that name, which can run here; CopymcError says why not or what is near."""
-    for kernel in kernels():
+    for kernel in (*kernels(), *_loaded):
         if kernel.name == name:
             if missing := unavailable(kernel):
                 raise CopymcError(f"kernel {name!r} is unavailable: it {missing.reason}")
             return kernel
-    names = [k.name for k in kernels()]
+    names = [k.name for k in (*kernels(), *_loaded)]
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     raise CopymcError(f"kernel {name!r} is not in the catalogue; {hint}")

@@ -134,6 +134,9 @@ class Tally:
         )
 
 
+_TABLES = 64  # slots of the runtime
+
+
 @cache
 def own_table() -> int:
     """The handle of the built-in kernels' table, after installing the handler."""
@@ -170,12 +173,15 @@ def remove_table(handle: int) -> None:
     lib.copymc_table_remove(handle)
 
 
-def coverage(handle: int, start: int, end: int) -> tuple[int, int]:
-    """Entries of a table whose instruction lies in [start, end), and those ever taken."""
+def coverage(start: int, end: int) -> tuple[int, int]:
+    """Entries of all tables whose instruction lies in [start, end), and those ever taken."""
     present, hit = ffi.new("uint32_t *"), ffi.new("uint32_t *")
     low, high = ffi.cast("void *", start), ffi.cast("void *", end)
-    lib.copymc_table_coverage(handle, low, high, present, hit)
-    return int(present[0]), int(hit[0])
+    total = [0, 0]
+    for handle in range(_TABLES):
+        lib.copymc_table_coverage(handle, low, high, present, hit)
+        total = [total[0] + present[0], total[1] + hit[0]]
+    return total[0], total[1]
 
 
 def guarded_call(address: int, dst: int, src: int, size: int) -> Outcome:
@@ -219,6 +225,7 @@ class Setup:
         self._kept = [pristine]
         self._c.kernel = ffi.cast("copymc_fn", self.address)
         self._c.plain = self.kernel.contract == "plain"
+        self._c.status = self.kernel.contract == "status"
         self._c.flagged = self.kernel.contract == "flagged"
         self._c.safe = self.kernel.safe
         self._c.bad_size = self.src.bad_size

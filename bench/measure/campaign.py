@@ -65,11 +65,13 @@ class Campaign:
         plan: Plan,
         cpu: int,
         environ: Mapping[str, str],
+        libraries: Sequence[str] = (),
         command: Sequence[str] = (sys.executable, "-P", "-m", "bench.measure.sweep"),
     ) -> None:
         self._plan = plan
         self._cpu = cpu
         self._environ = dict(environ)
+        self._libraries = tuple(libraries)
         self._command = list(command)
         self._workers: list[_Worker] = []
         self._fixed: dict[str, tuple[int, int]] = {}
@@ -121,7 +123,7 @@ class Campaign:
             self.failures.append(Failure(index, reason or "it ended early"))
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
-        work = Assignment(self._plan, index, self._cpu, self._fixed)
+        work = Assignment(self._plan, index, self._cpu, self._fixed, self._libraries)
         child = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,

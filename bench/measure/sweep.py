@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.machine import catalog, native
+from bench.machine import catalog, linux_build, native
 from bench.measure.gate import RETRIES, Gate
 from bench.measure.plan import block_order, checks_large, kernel_orders, phase_of
 from bench.measure.recovery import Recovery
@@ -54,6 +54,7 @@ class Assignment:
         plan: the whole plan; the process visits all of its blocks.
         process: its number in the run, from 0.
         cpu: CPU to run on; -1 to stay unpinned.
+        libraries: manifests of the kernel trees to load.
         fixed: (loops, spin) of the cases that an earlier process calibrated, by case name.
 
     """
@@ -62,6 +63,7 @@ class Assignment:
     process: int
     cpu: int
     fixed: Mapping[str, tuple[int, int]]
+    libraries: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads."""
@@ -76,7 +78,8 @@ class Assignment:
             Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"]) for b in plan["blocks"]
         )
         fixed = {name: (loops, spin) for name, (loops, spin) in data["fixed"].items()}
-        return Assignment(Plan(**plan), data["process"], data["cpu"], fixed)
+        libraries = tuple(data["libraries"])
+        return Assignment(Plan(**plan), data["process"], data["cpu"], fixed, libraries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,8 @@ def main() -> None:
     work = Assignment.from_json(sys.stdin.read())
     _pin(work.cpu)
     src, dst = _areas(work.plan)
+    for text in work.libraries:
+        catalog.add(linux_build.load(linux_build.from_manifest(text)))
     kernels = {kernel.name: kernel for kernel in catalog.available()}
     timer = native.NativeTimer()
     sweep = Sweep(work, timer, kernels, (src.address, dst.address))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, losses
+from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, losses, verdict
 from bench.evidence.estimates import Noise, Selection, Table, noise
 from bench.evidence.stats import Interval
-from bench.model import Point, Scalar
+from bench.model import TWIN, Point, Scalar
 from bench.units import (
     format_duration,
     format_number,
@@ -136,6 +136,22 @@ def _twin_line(seen: Noise) -> str:
     )
 
 
+def comparison(table: Table, base: str, new: str) -> str:
+    """Every routine that two kernel trees share: time of new over time of base."""
+    own = [k for k in table.kernels if k.startswith(f"{base}:") and not k.endswith(TWIN)]
+    names = [k.removeprefix(f"{base}:") for k in own]
+    shared = [name for name in names if table.has(f"{new}:{name}")]
+    parts = [*heading(table), "", f"Time of {new} over time of {base}, paired in every sub-round:"]
+    for name in shared:
+        parts += ["", name]
+        for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}"):
+            sizes = _size_range(row.first, row.last).ljust(24)
+            parts.append(f"  {sizes}{ratio_text(row.ratio):26s}{verdict(row.ratio)}")
+    apart = sorted(set(names) - set(shared))
+    parts += ["", *(f"only in {base}: {name}" for name in apart), *noise_lines(table)]
+    return "\n".join(line.rstrip() for line in parts)
+
+
 def report(table: Table) -> str:
     """Every case: ns per call with interval, throughput, bytes per cycle, ratio to memcpy."""
     parts = [summary(table), "", *recovery_lines(table)]
@@ -176,6 +192,11 @@ def _once(time: Interval, row: int) -> str:
     return f"{mid:.2f} [{low:.2f}, {high:.2f}]"
 
 
+def _label(kernel: str) -> str:
+    """The name in its column, or on a line of its own where it is longer."""
+    return kernel.ljust(22) if len(kernel) < 22 else f"{kernel}\n{'':22s}"
+
+
 _HEAD = (
     "kernel".ljust(22) + "ns per call".rjust(12) + "low".rjust(11) + "high".rjust(11)
     + "GB/s".rjust(8) + "B/cycle".rjust(9) + "/ memcpy".rjust(10) + "low".rjust(8) + "high".rjust(8)
@@ -206,7 +227,7 @@ class _Columns:
         size = self._table.points[row].size
         cycles = seconds * 1e9 * self._table.core_ghz
         cells = [
-            self._kernel.ljust(22),
+            _label(self._kernel),
             format_number(seconds * 1e9).rjust(12),
             format_number(float(self._time.low[row]) * 1e9).rjust(11),
             format_number(float(self._time.high[row]) * 1e9).rjust(11),

@@ -15,7 +15,7 @@ LIMITS = (
 )
 
 _HEAD = (
-    "kernel".ljust(22) + "contract".ljust(10) + "side".ljust(12) + "cases".rjust(9)
+    "contract".ljust(10) + "side".ljust(12) + "cases".rjust(9)
     + "wrong".rjust(8) + "escaped".rjust(9) + "touches".rjust(9) + "table hit".rjust(11)
     + "count exact to".rjust(16)
 )  # fmt: skip
@@ -26,7 +26,8 @@ def as_text(
 ) -> str:
     """One row for each kernel and side, then the first counter-examples and the limits."""
     total = sum(row.tally.cases for row in rows)
-    parts = [_HEAD, *(_line(row) for row in rows), ""]
+    width = max([20, *(len(row.kernel) for row in rows)]) + 2
+    parts = ["kernel".ljust(width) + _HEAD, *(_line(row, width) for row in rows), ""]
     parts.append(f"{total} cases in {seconds:.0f} s with faults by {', '.join(faults)}.")
     parts += [f"{each.name} is unavailable, because: {each.reason}" for each in missing]
     parts += _legend(rows)
@@ -34,12 +35,12 @@ def as_text(
     return "\n".join([*parts, LIMITS])
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, width: int) -> str:
     tally = row.tally
     table = f"{row.hit}/{row.entries}" if row.entries else "-"
     exact = f"{row.granularity} B" if row.granularity else "-"
     return (
-        row.kernel.ljust(22) + row.contract.ljust(10) + row.side.ljust(12)
+        row.kernel.ljust(width) + row.contract.ljust(10) + row.side.ljust(12)
         + str(tally.cases).rjust(9) + str(tally.mismatches).rjust(8) + str(tally.escaped).rjust(9)
         + str(tally.watched_most).rjust(9) + table.rjust(11) + exact.rjust(16)
     )  # fmt: skip

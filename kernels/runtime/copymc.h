@@ -107,6 +107,7 @@ enum { COPYMC_SOURCE_SIDE, COPYMC_DESTINATION_SIDE };
 struct copymc_setup {
 	copymc_fn kernel;
 	int32_t flagged;	/* the contract is to complete and set the flag */
+	int32_t status;		/* the contract is 0 or an error, without a count */
 	int32_t plain;		/* the contract promises no recovery */
 	int32_t safe;		/* the contract forbids touching bad bytes again */
 	char *src_start;

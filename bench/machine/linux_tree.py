@@ -1,0 +1,149 @@
+"""Where kernel sources come from: a folder, a revision, a tarball, a patch on top of one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from bench.model import CopymcError
+
+FILES = (
+    "arch/x86/lib/copy_mc_64.S",
+    "arch/x86/lib/memcpy_64.S",
+    "arch/x86/lib/memmove_64.S",
+    "arch/x86/lib/copy_user_64.S",
+    "arch/x86/lib/copy_user_uncached_64.S",
+)
+"""The files whose routines are taken; an era lacks some of them."""
+
+_LARGEST = 1 << 20  # bytes; none of these files comes near
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The chosen files of one kernel tree.
+
+    Attributes:
+        label: `linux-` and the describe output, commit or version; `-dirty` or `-patched`.
+        files: path in the tree to content.
+
+    """
+
+    label: str
+    files: Mapping[str, bytes]
+
+
+def read(text: str) -> Tree:
+    """The tree that `DIR`, `DIR@REV` or a tarball names; CopymcError says what is wrong."""
+    path, _, revision = text.partition("@")
+    source = Path(path).expanduser()
+    if not source.exists():
+        raise CopymcError(f"kernel tree {path!r} does not exist")
+    if source.is_file():
+        tree = _from_tarball(source)
+    elif revision or (source / ".git").exists():
+        tree = _from_git(source, revision)
+    else:
+        tree = _from_folder(source)
+    if "arch/x86/lib/memcpy_64.S" not in tree.files:
+        raise CopymcError(f"{text!r} is not a kernel tree: it lacks arch/x86/lib/memcpy_64.S")
+    return tree
+
+
+def _from_folder(source: Path) -> Tree:
+    found = {name: _bounded(source / name) for name in FILES if (source / name).is_file()}
+    makefile = source / "Makefile"
+    version = _version(_bounded(makefile)) if makefile.is_file() else "unknown"
+    return Tree(f"linux-{version}", found)
+
+
+def _bounded(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        content = stream.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise CopymcError(f"{str(path)!r} is larger than 1 MiB: no kernel routine")
+    return content
+
+
+def _version(makefile: bytes) -> str:
+    """The version that a kernel's Makefile states."""
+    words = dict(
+        re.findall(rb"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(\S*)", makefile, re.M)
+    )
+    numbers = [
+        words[key].decode() for key in (b"VERSION", b"PATCHLEVEL", b"SUBLEVEL") if key in words
+    ]
+    return ".".join(numbers) + words.get(b"EXTRAVERSION", b"").decode() or "unknown"
+
+
+def _git(source: Path, *words: str) -> bytes | None:
+    """The output of a git command that changes nothing; None if it fails."""
+    command = ["git", "-C", str(source), "-c", "core.fsmonitor=", *words]
+    done = subprocess.run(command, check=False, capture_output=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _from_git(source: Path, revision: str) -> Tree:
+    """A revision as git has it, or without one the working tree as it lies there."""
+    wanted = revision or "HEAD"
+    commit = _git(
+        source, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}"
+    )
+    if commit is None:
+        raise CopymcError(f"kernel tree {str(source)!r} has no revision {wanted!r}")
+    name = commit.decode().strip()
+    label = f"linux-{(_git(source, 'describe', '--always', name) or commit).decode().strip()}"
+    if not revision:
+        dirty = _git(source, "status", "--porcelain", "--", *FILES)
+        return replace(_from_folder(source), label=label + ("-dirty" if dirty else ""))
+    found = {path: _git(source, "show", f"{name}:{path}") for path in FILES}
+    return Tree(label, {path: text for path, text in found.items() if text is not None})
+
+
+def _from_tarball(source: Path) -> Tree:
+    """The files of a tarball, wherever its top folder is; nothing is unpacked."""
+    found: dict[str, bytes] = {}
+    version = "unknown"
+    try:
+        with tarfile.open(source) as tar:
+            for member in tar:
+                path = PurePosixPath(member.name)
+                inside = str(PurePosixPath(*path.parts[1:]))
+                stream = tar.extractfile(member) if member.isfile() else None
+                if stream is None or member.size > _LARGEST:
+                    continue
+                if inside in FILES:
+                    found[inside] = stream.read()
+                elif inside == "Makefile":
+                    version = _version(stream.read())
+                if len(found) == len(FILES):
+                    break
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {error}") from error
+    return Tree(f"linux-{version}", found)
+
+
+def patched(tree: Tree, patch: Path) -> Tree:
+    """The tree with a patch applied to its files; other files of the patch are left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in tree.files.items():
+            target = Path(folder, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        include = [f"--include={name}" for name in FILES]
+        command = ["git", "apply", *include, str(patch.resolve())]
+        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it failed"])[0]
+            raise CopymcError(f"patch {str(patch)!r} does not apply to {tree.label}: {reason}")
+        found = {
+            name: Path(folder, name).read_bytes() for name in FILES if Path(folder, name).is_file()
+        }
+    if found == dict(tree.files):
+        raise CopymcError(f"patch {str(patch)!r} changes none of {', '.join(FILES)}")
+    return Tree(f"{tree.label}-patched", found)

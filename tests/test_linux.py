@@ -1,0 +1,321 @@
+"""Routines of kernel trees: a real one, revisions, patches, and trees that mean harm."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.machine import catalog, contract, linux_build, linux_tree, native
+from bench.machine.faults import SOURCES
+from bench.machine.linux_tree import Tree
+from bench.measure.verify import Row, check_kernel
+from bench.model import PHASES, CopymcError, Kernel
+from tests.test_cli import copymc
+
+GUARD = SOURCES[:1]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def tree() -> Tree:
+    """The tree of Debian's linux-source package."""
+    found = sorted(Path("/usr/src").glob("linux-source-*.tar.xz"))
+    if not found and shutil.which("apt-get") is None:
+        pytest.skip("skipped: no tree")
+    assert found, "the Debian package linux-source is missing: apt-get install linux-source"
+    return linux_tree.read(str(found[-1]))
+
+
+@pytest.fixture(scope="module")
+def real(tree: Tree) -> tuple[Kernel, ...]:
+    return linux_build.load(linux_build.build(tree))
+
+
+@pytest.fixture(scope="module")
+def scratch(tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git tree with the real files."""
+    folder = tmp_path_factory.mktemp("git")
+    for name, content in tree.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    git(folder, "init", "-q")
+    commit(folder, "base")
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", message)
+    return git(folder, "rev-parse", "--short", "HEAD")
+
+
+def named(kernels: tuple[Kernel, ...], name: str) -> Kernel:
+    return next(kernel for kernel in kernels if kernel.name.endswith(f":{name}"))
+
+
+def by_side(kernel: Kernel) -> dict[str, Row]:
+    return {row.side: row for row in check_kernel(kernel, 1, GUARD, small=True)}
+
+
+def test_every_routine_of_a_real_tree_copies_right_at_every_phase(
+    real: tuple[Kernel, ...],
+) -> None:
+    assert {"copy_mc_fragile", "copy_mc_enhanced_fast_string", "memcpy_orig", "dispatch"} <= {
+        kernel.name.split(":")[1] for kernel in real
+    }
+    for kernel in real:
+        for address in kernel.addresses:
+            assert native.check_small(kernel, address, 200) is None, kernel.name
+
+
+def test_routines_start_at_their_phases(real: tuple[Kernel, ...]) -> None:
+    for kernel in real:
+        if not kernel.name.endswith(":dispatch"):
+            assert tuple(address % 64 for address in kernel.addresses) == PHASES
+
+
+def test_every_routine_of_a_real_tree_keeps_its_contract(real: tuple[Kernel, ...]) -> None:
+    for kernel in real:
+        for row in by_side(kernel).values():
+            assert row.first is None, row.first
+            assert row.hit == row.entries
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("fast_string", "copy_mc_enhanced_fast_string"),
+        ("fragile", "copy_mc_fragile"),
+        ("memcpy_orig", "memcpy_orig"),
+        ("dispatch", "dispatch"),
+    ],
+)
+def test_our_kernels_have_the_verdicts_of_the_trees(
+    real: tuple[Kernel, ...], ours: str, theirs: str
+) -> None:
+    mine, other = by_side(catalog.find(ours)), by_side(named(real, theirs))
+    for side, row in mine.items():
+        twin = other[side]
+        assert (row.tally.mismatches, row.tally.escaped) == (
+            twin.tally.mismatches,
+            twin.tally.escaped,
+        )
+        assert (row.granularity, row.tally.watched_most) == (
+            twin.granularity,
+            twin.tally.watched_most,
+        )
+
+
+def listing(kernel: Kernel, folder: Path) -> str:
+    (folder / "code.bin").write_bytes(native.code(kernel, 0))
+    command = ["objdump", "-D", "-b", "binary", "-m", "i386:x86-64", str(folder / "code.bin")]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_features_decide_the_alternatives(tree: Tree, tmp_path: Path) -> None:
+    words = linux_build.load(linux_build.build(tree, ["rep_good"]))
+    assert "jmp" not in listing(named(words, "__memcpy"), tmp_path)
+    plain = linux_build.load(linux_build.build(tree, []))
+    assert "jmp" in listing(named(plain, "__memcpy"), tmp_path)
+
+
+def test_a_second_build_comes_from_the_cache(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = linux_build.build(tree)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the compiler ran")
+
+    monkeypatch.setattr(linux_build, "_run_cc", fail)
+    assert linux_build.build(tree) == first
+
+
+def test_a_revision_is_read_without_touching_the_checkout(scratch: Path) -> None:
+    before = git(scratch, "status", "--porcelain")
+    tree = linux_tree.read(f"{scratch}@HEAD")
+    assert tree.label == f"linux-{git(scratch, 'describe', '--always')}"
+    assert git(scratch, "status", "--porcelain") == before
+
+
+def test_a_dirty_tree_says_so(scratch: Path) -> None:
+    path = scratch / "arch/x86/lib/memcpy_64.S"
+    content = path.read_bytes()
+    path.write_bytes(content + b"/* changed */\n")
+    try:
+        assert linux_tree.read(str(scratch)).label.endswith("-dirty")
+        assert linux_tree.read(f"{scratch}@HEAD").files["arch/x86/lib/memcpy_64.S"] == content
+    finally:
+        path.write_bytes(content)
+
+
+def test_a_planted_patch_with_a_wrong_fixup_is_found_by_verify(
+    scratch: Path, tmp_path: Path
+) -> None:
+    path = scratch / "arch/x86/lib/copy_mc_64.S"
+    content = path.read_text()
+    path.write_text(content.replace("movq %rcx, %rax", "leaq 1(%rcx), %rax"))
+    patch = tmp_path / "wrong.patch"
+    patch.write_text(git(scratch, "diff") + "\n")
+    path.write_text(content)
+    done = copymc(
+        "verify", "--linux", f"{scratch}@HEAD", "--patch", str(patch), "--fault", "guard",
+        "--kernel", "*-patched:copy_mc_enhanced_fast_string",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "the return value is not the number of bytes missing" in done.stdout
+
+
+def test_compare_pairs_the_routines_of_two_revisions(scratch: Path, tmp_path: Path) -> None:
+    path = scratch / "arch/x86/lib/copy_mc_64.S"
+    path.write_text(path.read_text() + "/* moves nothing */\n")
+    commit(scratch, "comment")
+    done = copymc(
+        "compare", "--linux", f"{scratch}@HEAD~1", "--linux", f"{scratch}@HEAD",
+        "--kernel", "linux*:copy_mc*", "--size", "64,4K", "--delta", "0", "--processes", "4",
+        "--output", str(tmp_path / "c.json.gz"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "copy_mc_fragile\n" in done.stdout
+    assert done.stdout.count("4 KiB  ") == 2
+
+
+def test_compare_refuses_one_tree_alone(scratch: Path) -> None:
+    done = copymc("compare", "--linux", str(scratch))
+    assert done.returncode == 2
+    assert "two different trees" in done.stderr
+
+
+RIGHT = """
+#include <linux/linkage.h>
+#include <asm/asm.h>
+SYM_FUNC_START(copy_mc_fragile)
+	movq %rdx, %rcx
+1:	rep movsb
+	xorl %eax, %eax
+	RET
+2:	movq %rcx, %rax
+	RET
+	_ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_DEFAULT_MCE_SAFE)
+SYM_FUNC_END(copy_mc_fragile)
+"""
+
+
+def made(text: str, name: str = "copy_mc_64", label: str = "linux-made") -> Tree:
+    return Tree(label, {f"arch/x86/lib/{name}.S": text.encode()})
+
+
+def test_a_symbol_that_nobody_named_is_found_in_the_object() -> None:
+    tree = made(RIGHT.replace("copy_mc_fragile", "copy_mc_brand_new"))
+    built = linux_build.build(tree)
+    assert built.unknown == ("copy_mc_brand_new",)
+    assert linux_build.load(built) == ()
+    again = linux_build.build(tree, contracts={"copy_mc_brand_new": "uncopied"})
+    (kernel,) = linux_build.load(again)
+    assert all(row.first is None for row in by_side(kernel).values())
+    with pytest.raises(CopymcError, match="--symbol 'absent' is not among"):
+        linux_build.build(tree, contracts={"absent": "uncopied"})
+
+
+def test_macros_of_the_first_era_assemble() -> None:
+    old = """
+#include <linux/linkage.h>
+#include <asm/errno.h>
+ENTRY(memcpy_mcsafe)
+	movq %rdx, %rcx
+1:	rep movsb
+	xorl %eax, %eax
+	ret
+ENDPROC(memcpy_mcsafe)
+	.section .fixup, "ax"
+2:	movq $-EFAULT, %rax
+	ret
+	.previous
+	_ASM_EXTABLE_FAULT(1b, 2b)
+"""
+    (kernel,) = linux_build.load(linux_build.build(made(old, "memcpy_64", "linux-old")))
+    # The trap number in eax is overwritten by the fixup, as it was then.
+    assert kernel.contract == "status"
+    assert all(row.first is None for row in by_side(kernel).values())
+
+
+def test_a_count_in_rcx_goes_through_a_bridge() -> None:
+    new = """
+#include <linux/linkage.h>
+#include <asm/asm.h>
+SYM_FUNC_START(rep_movs_alternative)
+1:	rep movsb
+2:	RET
+	_ASM_EXTABLE_UA(1b, 2b)
+SYM_FUNC_END(rep_movs_alternative)
+"""
+    kernels = linux_build.load(linux_build.build(made(new, "copy_user_64", "linux-new")))
+    kernel = named(kernels, "rep_movs_alternative")
+    outcome = contract.guarded_call(named(kernels, "bridge_null").addresses[0], 0, 0, 9)
+    assert (outcome.returned, outcome.faults) == (0, 0)
+    assert all(row.first is None for row in by_side(kernel).values())
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("\tNEW_MACRO %rax", "line 13 uses NEW_MACRO, which the shim lacks"),
+        ("#include <asm/newer.h>", "add kernels/shim/asm/newer.h"),
+        ('\t.incbin "/etc/hostname"', "only the shim may be read"),
+        ('\t.include "/etc/hostname"', "does not assemble|only the shim may be read|uses"),
+        ('#include "/etc/hostname"', "only the shim may be read|does not assemble"),
+        ("\tmovq %rax", "does not assemble"),
+    ],
+)
+def test_what_the_shim_lacks_or_refuses_is_named_in_one_line(line: str, hint: str) -> None:
+    with pytest.raises(CopymcError, match=hint) as error:
+        linux_build.build(made(RIGHT + line + "\n"))
+    assert "arch/x86/lib/copy_mc_64.S" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_hidden_incbin_is_refused_too() -> None:
+    text = RIGHT + '\t.macro sly a b\n\t.\\a\\()\\b "/etc/hostname"\n\t.endm\n\tsly inc bin\n'
+    with pytest.raises(CopymcError, match="only the shim may be read"):
+        linux_build.build(made(text))
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--linux", "/nowhere"), "does not exist"),
+        (("--linux", "."), "is not a kernel tree"),
+        (("--linux", "{git}@v0.0"), "has no revision 'v0.0'"),
+        (("--linux", "{git}", "--features", "wings"), "feature 'wings' is unknown"),
+        (("--linux", "{git}", "--patch", "none.patch"), "does not apply"),
+        (("--patch", "none.patch"), "--patch needs a --linux"),
+        (("--linux", "{git}", "--symbol", "absent"), "--symbol 'absent'"),
+    ],
+)
+def test_errors_of_trees_are_one_line_and_exit_two(
+    scratch: Path, tmp_path: Path, words: tuple[str, ...], hint: str
+) -> None:
+    done = copymc("verify", *(word.format(git=scratch) for word in words), cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert hint in line
+
+
+def test_a_damaged_tarball_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.xz").write_bytes(b"nothing")
+    with pytest.raises(CopymcError, match="cannot be read"):
+        linux_tree.read(str(tmp_path / "a.tar.xz"))
