@@ -25,6 +25,7 @@ from bench.units import parse_offsets, parse_sizes
 if TYPE_CHECKING:
     from bench.evidence.estimates import Selection, Table
     from bench.machine.faults.area import FaultSource
+    from bench.machine.linux_build import Built
     from bench.measure.campaign import Campaign
     from bench.measure.verify import Row
 
@@ -485,13 +486,18 @@ def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_j
 
 def _compare(args: argparse.Namespace) -> int:
     """Two trees, or a tree and its patch, interleaved in one run."""
-    labels = _labels(_load_trees(args))
+    from bench.machine import linux_build  # noqa: PLC0415
+
+    trees = _trees(_load_trees(args))
+    labels = [tree.label for tree in trees]
     if len(labels) != 2 or labels[0] == labels[1]:
         raise CopymcError(
             f"compare needs two different trees, not {', '.join(labels) or 'none'}: give --linux "
             "twice, or once with --patch"
         )
     args.compared = (labels[0], labels[1])
+    for name, by in linux_build.moved(*trees).items():
+        _note(f"{name} starts {by:+d} bytes away in its file: a real build may move its phase")
     args.kernel = args.kernel or ",".join(f"{label}:*" for label in labels)
     return _run(args)
 
@@ -503,10 +509,10 @@ def _regressed(study: Study, compared: tuple[str, str], percent: float) -> bool:
     return worst_ratio(_table(study), *compared) > 1 + percent / 100
 
 
-def _labels(manifests: Sequence[str]) -> list[str]:
+def _trees(manifests: Sequence[str]) -> list[Built]:
     from bench.machine import linux_build  # noqa: PLC0415
 
-    return [linux_build.from_manifest(text).label for text in manifests]
+    return [linux_build.from_manifest(text) for text in manifests]
 
 
 def _report(args: argparse.Namespace) -> int:

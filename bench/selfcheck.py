@@ -6,6 +6,7 @@ Stands on the command line's floor: it uses every stage as a user would and prin
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import statistics
@@ -21,7 +22,7 @@ import numpy as np
 
 from bench import results
 from bench.evidence.estimates import Noise, Table, noise
-from bench.machine import catalog, host
+from bench.machine import catalog, host, linux_build, linux_tree
 from bench.machine.noise import choose_cpu
 from bench.measure.campaign import Campaign, clean_environ, leave
 from bench.measure.plan import PRESETS, Options, make_plan
@@ -233,11 +234,64 @@ def _our_rates(seed: int) -> dict[str, float]:
     return {m.case.kernel: _MIB / statistics.median(m.values) for m in rows}
 
 
+_COUNTERPARTS = {  # ours, the tree's routine, the features that select it (None: this CPU's)
+    "fast_string": ("copy_mc_enhanced_fast_string", None),
+    "fragile": ("copy_mc_fragile", None),
+    "memcpy_orig": ("memcpy_orig", None),
+    "copy_user": ("rep_movs_alternative", None),
+    "movsq": ("__memcpy", ("rep_good",)),
+}
+
+
+def against_linux(processes: int = 12) -> Iterator[Finding]:
+    """Our kernels beside those of a real tree: same speed, at the same phase, in one run."""
+    sources = sorted(Path("/usr/src").glob("linux-source-*.tar.xz"))
+    if not sources:
+        yield Finding("our kernels as fast as a tree's", "no linux-source in /usr/src", None)
+        return
+    tree = linux_tree.read(str(sources[-1]))
+    start = time.monotonic()
+    built: dict[tuple[str, ...] | None, linux_build.Built] = {None: linux_build.build(tree)}
+    seconds = time.monotonic() - start
+    yield Finding("a tree is assembled in under 3 s", f"{seconds:.2f} s, 0 if cached", seconds < 3)
+    start = time.monotonic()
+    catalog.add(linux_build.load(linux_build.build(tree)))
+    seconds = time.monotonic() - start
+    yield Finding("a cached tree loads in under 50 ms", f"{1e3 * seconds:.0f} ms", seconds < 0.05)
+    built[("rep_good",)] = linux_build.build(tree, ("rep_good",))
+    catalog.add(linux_build.load(built["rep_good",]))
+    yield from _counterparts(built, processes)
+
+
+def _counterparts(
+    built: dict[tuple[str, ...] | None, linux_build.Built], processes: int
+) -> Iterator[Finding]:
+    known = {kernel.name for kernel in catalog.available()}
+    pairs = {ours: f"{built[words].label}:{name}" for ours, (name, words) in _COUNTERPARTS.items()}
+    there = {ours: theirs for ours, theirs in pairs.items() if theirs in known}
+    options = _options("quick", [*there, *there.values()])
+    plan = make_plan(dataclasses.replace(options, bounds=(), processes=processes))
+    libraries = [linux_build.manifest(each) for each in built.values()]
+    leave(_cpu())
+    work = Campaign(plan, _cpu(), clean_environ(os.environ), libraries)
+    for _ in work.events():
+        pass
+    table = Table(Study(host.facts(), work.processes))
+    for ours, theirs in pairs.items():
+        promise = f"{ours} as fast as {theirs} within 3 %"
+        if ours not in there:
+            yield Finding(promise, "this tree has no such routine", None)
+            continue
+        ratio = float(np.nanmedian(table.ratio(ours, theirs).mid))
+        yield Finding(promise, f"median ratio {ratio:.4f}", abs(ratio - 1) <= 0.03)
+
+
 def main() -> int:
     """Prints every finding as it is made; 1 if any promise was not kept."""
     kept = True
     with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
-        for stage in (start_up(), durations(Path(folder)), twins(), against_perf()):
+        stages = (start_up(), durations(Path(folder)), twins(), against_perf(), against_linux())
+        for stage in stages:
             for finding in stage:
                 print(finding, flush=True)
                 kept = kept and finding.kept is not False

@@ -273,7 +273,7 @@ SYM_FUNC_END(rep_movs_alternative)
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("\tNEW_MACRO %rax", "line 13 uses NEW_MACRO, which the shim lacks"),
+        ("\tNEW_MACRO %rax", "line 13 uses 'NEW_MACRO', which the shim lacks"),
         ("#include <asm/newer.h>", "add kernels/shim/asm/newer.h"),
         ('\t.incbin "/etc/hostname"', "only the shim may be read"),
         ('\t.include "/etc/hostname"', "does not assemble|only the shim may be read|uses"),

@@ -45,6 +45,7 @@ _CONTRACTS = {  # contract, whether a bad byte is touched once only
     "copy_mc_fragile_handle_tail": ("skip", False),
     "mcsafe_handle_tail": ("skip", False),
 }
+_STARTS = "starts.json"
 _TABLE = "copymc_table"  # the glue's pointers to the exception table's bounds
 _RENAMED = {"bridged": "rep_movs_alternative"}
 
@@ -101,7 +102,9 @@ def build(
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             for phase, library in zip(PHASES, libraries, strict=True):
                 _assemble(tree, chosen, phase, Path(scratch), library)
-    return Built(tree.label, libraries, _unknown(libraries[0], named), tuple(named.items()))
+            _keep_starts(tree, chosen, Path(scratch), folder / _STARTS)
+    label = tree.label if features is None else f"{tree.label}+{'+'.join(chosen) or 'none'}"
+    return Built(label, libraries, _unknown(libraries[0], named), tuple(named.items()))
 
 
 def _key(tree: Tree, features: Sequence[str]) -> str:
@@ -129,8 +132,7 @@ def _assemble(
     tree: Tree, features: Sequence[str], phase: int, scratch: Path, library: Path
 ) -> None:
     """One shared object of all files at one phase, moved into place when it is whole."""
-    mask = sum(1 << FEATURES.index(word) for word in features)
-    options = [f"-DCOPYMC_PHASE={phase}", f"-DCOPYMC_FEATURES={mask}", f"-I{SHIM}"]
+    options = [f"-DCOPYMC_PHASE={phase}", f"-DCOPYMC_FEATURES={_mask(features)}", f"-I{SHIM}"]
     objects = [
         _object(path, content, options, scratch) for path, content in sorted(tree.files.items())
     ]
@@ -148,6 +150,30 @@ def _assemble(
         ["-shared", "-nostdlib", "-Wl,-Bsymbolic,-z,noexecstack,-z,now", *map(str, objects)], whole
     )
     whole.replace(library)
+
+
+def _keep_starts(tree: Tree, features: Sequence[str], scratch: Path, target: Path) -> None:
+    """Notes where each function starts in its file when nobody moves it to a phase."""
+    options = ["-DCOPYMC_NATURAL", "-DCOPYMC_PHASE=0", f"-DCOPYMC_FEATURES={_mask(features)}"]
+    found: dict[str, int] = {}
+    for path, content in sorted(tree.files.items()):
+        built = _object(path, content, [*options, f"-I{SHIM}"], scratch)
+        done = subprocess.run(["nm", str(built)], check=True, capture_output=True, text=True)
+        rows = [row for line in done.stdout.splitlines() if len(row := line.split()) == 3]
+        found |= {row[2]: int(row[0], 16) for row in rows if row[1] == "T"}
+    target.write_text(json.dumps(found))
+
+
+def moved(base: Built, new: Built) -> dict[str, int]:
+    """Functions of both trees whose start within the file differs, and by how many bytes."""
+    before, after = (
+        json.loads(built.libraries[0].with_name(_STARTS).read_text()) for built in (base, new)
+    )
+    return {name: after[name] - at for name, at in before.items() if after.get(name, at) != at}
+
+
+def _mask(features: Sequence[str]) -> int:
+    return sum(1 << FEATURES.index(word) for word in features)
 
 
 def _dispatch_target(text: bytes) -> str:

@@ -8,8 +8,12 @@
 #define COPYMC_SHIM_H
 
 /* Functions start at the phase, and are visible so that they can be found. */
+#ifdef COPYMC_NATURAL /* where the tree itself would have them, to see what a patch moves */
+#define SYM_FUNC_START(name) .p2align 4, 0x90; .globl name; .type name, @function; name:
+#else
 #define SYM_FUNC_START(name) \
 	.p2align 6, 0x90; .skip COPYMC_PHASE, 0x90; .globl name; .type name, @function; name:
+#endif
 /* The same: local functions can be timed too. */
 #define SYM_FUNC_START_LOCAL(name) SYM_FUNC_START(name)
 /* Without alignment in Linux; a phase does no harm. */

@@ -1,5 +1,6 @@
 /*
- * movsq: `rep movsq` for the words, bytes for the rest.
+ * movsq: `rep movsq` for the words, `rep movsb` for the rest: the kernel's
+ * memcpy on CPUs with fast strings but without ERMS.
  *
  * Contract:     uncopied; exact, but a fault in the words is probed bytewise,
  *               so bad source bytes are touched twice: good for page faults,
@@ -7,8 +8,7 @@
  * Assumptions:  none.
  * Registers:    rcx = words, then bytes left
  *               rdx = bytes after the words
- * Size classes: 0..7 bytes: byte loop alone
- *               8..: words, then 0..7 bytes
+ * Size classes: none in software; a tail of 0 bytes is still a `rep movsb`.
  */
 #include "asmdefs.h"
 
@@ -19,28 +19,17 @@ ENTRY(movsq)
 .L_words:				/* may fault: load or store */
 	rep movsq
 	movl	%edx, %ecx
-	testl	%ecx, %ecx
-	jz	.Ldone
-.Lbyte:					/* 0..7 bytes */
-.L_read_byte:				/* may fault: load */
-	movb	(src), %al
-.L_write_byte:				/* may fault: store */
-	movb	%al, (dst)
-	incq	src
-	incq	dst
-	decq	%rcx
-	jnz	.Lbyte
-.Ldone:
+.L_bytes:				/* may fault: load or store */
+	rep movsb
 	xorl	%eax, %eax
 	ret
 
 .E_words:				/* left = 8 * words left + tail */
 	leaq	(%rdx,%rcx,8), %rcx
-	jmp	.Lbyte			/* the word may be good in part */
-.E_byte:				/* uncopied = bytes left */
+	jmp	.L_bytes		/* the word may be good in part */
+.E_bytes:				/* uncopied = bytes left */
 	movq	%rcx, %rax
 	ret
 	EXTABLE(.L_words, .E_words)
-	EXTABLE(.L_read_byte, .E_byte)
-	EXTABLE(.L_write_byte, .E_byte)
+	EXTABLE(.L_bytes, .E_bytes)
 END(movsq)
