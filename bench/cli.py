@@ -434,7 +434,9 @@ def _verify_all(
     if args.json:
         print(json.dumps(verdicts.as_json(rows, missing), indent=2))
     else:
-        print(verdicts.as_text(rows, missing, names, time.monotonic() - start))
+        trees = "".join(f" --linux {tree}" for tree in args.linux)
+        trees += f" --patch {args.patch}" if args.patch else ""
+        print(verdicts.as_text(rows, missing, names, time.monotonic() - start, trees))
     return int(any(row.tally.mismatches for row in rows))
 
 

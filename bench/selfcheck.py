@@ -249,17 +249,24 @@ def against_linux(processes: int = 12) -> Iterator[Finding]:
     if not sources:
         yield Finding("our kernels as fast as a tree's", "no linux-source in /usr/src", None)
         return
-    tree = linux_tree.read(str(sources[-1]))
+    with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        for source in sources:
+            yield from _against_tree(linux_tree.read(str(source)), processes)
+
+
+def _against_tree(tree: linux_tree.Tree, processes: int) -> Iterator[Finding]:
     start = time.monotonic()
     built: dict[tuple[str, ...] | None, linux_build.Built] = {None: linux_build.build(tree)}
     seconds = time.monotonic() - start
-    yield Finding("a tree is assembled in under 3 s", f"{seconds:.2f} s, 0 if cached", seconds < 3)
+    yield Finding("a tree is assembled in under 3 s", f"{seconds:.2f} s", seconds < 3)
     start = time.monotonic()
     catalog.add(linux_build.load(linux_build.build(tree)))
     seconds = time.monotonic() - start
     yield Finding("a cached tree loads in under 50 ms", f"{1e3 * seconds:.0f} ms", seconds < 0.05)
-    built[("rep_good",)] = linux_build.build(tree, ("rep_good",))
-    catalog.add(linux_build.load(built["rep_good",]))
+    if b"rep movsq" in tree.files["arch/x86/lib/memcpy_64.S"]:  # until 6.3
+        built["rep_good",] = linux_build.build(tree, ("rep_good",))
+        catalog.add(linux_build.load(built["rep_good",]))
     yield from _counterparts(built, processes)
 
 
@@ -267,7 +274,12 @@ def _counterparts(
     built: dict[tuple[str, ...] | None, linux_build.Built], processes: int
 ) -> Iterator[Finding]:
     known = {kernel.name for kernel in catalog.available()}
-    pairs = {ours: f"{built[words].label}:{name}" for ours, (name, words) in _COUNTERPARTS.items()}
+    label = built[None].label
+    pairs = {
+        ours: f"{built[words].label if words in built else label}:{name}"
+        for ours, (name, words) in _COUNTERPARTS.items()
+        if words in built
+    }
     there = {ours: theirs for ours, theirs in pairs.items() if theirs in known}
     options = _options("quick", [*there, *there.values()])
     plan = make_plan(dataclasses.replace(options, bounds=(), processes=processes))

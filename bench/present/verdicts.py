@@ -22,16 +22,23 @@ _HEAD = (
 
 
 def as_text(
-    rows: Sequence[Row], missing: Iterable[Unavailable], faults: Sequence[str], seconds: float
+    rows: Sequence[Row],
+    missing: Iterable[Unavailable],
+    faults: Sequence[str],
+    seconds: float,
+    trees: str = "",
 ) -> str:
-    """One row for each kernel and side, then the first counter-examples and the limits."""
+    """One row for each kernel and side, then the first counter-examples and the limits.
+
+    trees: what a counter-example's command needs besides, to load its kernel.
+    """
     total = sum(row.tally.cases for row in rows)
     width = max([20, *(len(row.kernel) for row in rows)]) + 2
     parts = ["kernel".ljust(width) + _HEAD, *(_line(row, width) for row in rows), ""]
     parts.append(f"{total} cases in {seconds:.0f} s with faults by {', '.join(faults)}.")
     parts += [f"{each.name} is unavailable, because: {each.reason}" for each in missing]
     parts += _legend(rows)
-    parts += [line for row in rows for line in _example(row)]
+    parts += [line for row in rows for line in _example(row, trees)]
     return "\n".join([*parts, LIMITS])
 
 
@@ -56,14 +63,14 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         yield "touches above 1: bad source bytes are touched again; real poison may then be fatal."
 
 
-def _example(row: Row) -> Iterator[str]:
+def _example(row: Row, trees: str) -> Iterator[str]:
     if row.first is None:
         return
     violation = row.first.violation
     yield ""
     yield f"{row.kernel}, {row.side}: {violation.reason.text}"
     yield f"  {_outcome(violation.outcome)}"
-    yield f"  {row.first.command}"
+    yield f"  {row.first.command}{trees}"
 
 
 def _outcome(outcome: Outcome) -> str:
