@@ -57,7 +57,7 @@ def test_a_worker_that_fails_keeps_its_blocks_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, reason: str
 ) -> None:
     monkeypatch.setattr(stage, "SILENCE_S", 1.0)
-    campaign = Campaign(PLAN, -1, clean_environ(os.environ), fake(tmp_path, ending))
+    campaign = Campaign(PLAN, -1, clean_environ(os.environ), command=fake(tmp_path, ending))
     assert run(campaign) == [1, 2]
     assert [reason in failure.reason for failure in campaign.failures] == [True, True]
     assert [len(p.measured) for p in campaign.processes] == [1, 1]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench.machine import _native, contract, host
+from bench.machine import contract, host, native
 from bench.machine.linux_tree import Tree
 from bench.model import PHASES, CopymcError, Kernel
 
-SHIM = Path(_native.__file__).parent / "shim"
+SHIM = native.FOLDER / "shim"
 FEATURES = ("rep_good", "erms", "fsrm", "smap", "fsrs", "always")
 """Feature words in the order of their bits in the shim."""
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.machine import _native
 from bench.model import PAGE, PHASES, Call, Job, Kernel, Value
 
 ffi, lib = _native.ffi, _native.lib
+
+FOLDER = Path(_native.__file__).parent
+"""Where the extension lies, and beside it what was installed with it."""
 
 SOURCE_HASH: str = ffi.string(lib.copymc_source_hash).decode()
 """SHA-256 of all C and assembly that this extension was built from."""
