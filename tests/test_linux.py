@@ -295,6 +295,29 @@ def test_a_hidden_incbin_is_refused_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '\t.section .init_array, "aw"\n\t.quad copy_mc_fragile\n',
+        '\t.section .fini_array, "aw"\n\t.quad copy_mc_fragile\n',
+        "\t.globl _init\n_init:\n\tret\n",
+        "\t.globl sly\n\t.type sly, @gnu_indirect_function\nsly:\n\tret\n",
+    ],
+    ids=["constructor", "destructor", "_init", "resolver"],
+)
+def test_a_tree_that_would_run_when_loaded_is_refused(text: str) -> None:
+    with pytest.raises(CopymcError, match="would run code when it is loaded"):
+        linux_build.build(made(RIGHT + text))
+
+
+def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    linux_build._compiler.cache_clear()
+    with pytest.raises(CopymcError, match="no C compiler"):
+        linux_build.build(made(RIGHT))
+    linux_build._compiler.cache_clear()
+
+
+@pytest.mark.parametrize(
     ("words", "hint"),
     [
         (("--linux", "/nowhere"), "does not exist"),

@@ -149,7 +149,20 @@ def _assemble(
     _run_cc(
         ["-shared", "-nostdlib", "-Wl,-Bsymbolic,-z,noexecstack,-z,now", *map(str, objects)], whole
     )
+    _refuse_constructors(whole, tree.label)
     whole.replace(library)
+
+
+def _refuse_constructors(library: Path, label: str) -> None:
+    """Ensures that loading runs nothing: no constructor, no resolver of a symbol."""
+    command = ["readelf", "-W", "-d", "-r", "--dyn-syms", str(library)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
+    for mark in ("(INIT", "(PREINIT", "(FINI", "IRELATIV", " IFUNC ", "(NEEDED"):
+        if mark in done.stdout:
+            raise CopymcError(
+                f"{label} would run code when it is loaded ({mark.strip(' (')}): "
+                "remove its constructors; only routines that are called may run"
+            )
 
 
 def _keep_starts(tree: Tree, features: Sequence[str], scratch: Path, target: Path) -> None:
