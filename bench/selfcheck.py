@@ -189,6 +189,9 @@ def _busy_loop(cpu: int) -> Iterator[None]:
             loop.kill()
 
 
+_PERF_REPEATS = 8  # short runs of perf beside each of ours: its best needs a quiet moment
+
+
 def against_perf(repeats: int = 15) -> Iterator[Finding]:
     """Two kernels at 1 MiB beside the same instruction in `perf bench mem memcpy`."""
     pairs = {"fast_string": "x86-64-movsb", "movsq": "x86-64-movsq"}
@@ -200,7 +203,8 @@ def against_perf(repeats: int = 15) -> Iterator[Finding]:
     best_ours = dict.fromkeys(pairs, 0.0)
     for seed in range(1, repeats + 1):
         for name, routine in pairs.items():
-            best_perf[name] = max(best_perf[name], _perf_rate(routine))
+            rates = [_perf_rate(routine) for _ in range(_PERF_REPEATS)]
+            best_perf[name] = max(best_perf[name], *rates)
         for name, rate in _our_rates(seed).items():
             best_ours[name] = max(best_ours[name], rate)
     for name in pairs:
@@ -212,7 +216,7 @@ def against_perf(repeats: int = 15) -> Iterator[Finding]:
 def _perf_rate(routine: str) -> float:
     """Bytes per second that perf's own copy of a routine reaches at 1 MiB, pinned as ours."""
     command = ["perf", "bench", "-f", "simple", "mem", "memcpy", "-f", routine, "-s", "1MB",
-               "-l", "2000"]  # fmt: skip
+               "-l", "300"]  # fmt: skip
     cpu = _cpu()
     done = subprocess.run(
         command,
