@@ -37,7 +37,9 @@ def copies(table: Table) -> tuple[str, ...]:
     names = [
         name
         for name in table.kernels
-        if name != "null" and not name.startswith("store_") and not name.endswith((TWIN, SLOWED))
+        if name.split(":")[-1] not in ("null", "bridge_null")
+        and not name.startswith("store_")
+        and not name.endswith((TWIN, SLOWED))
     ]
     return tuple(sorted(names, key=lambda n: _FIRST.index(n) if n in _FIRST else len(_FIRST)))
 
