@@ -64,6 +64,60 @@ def test_a_worker_that_fails_keeps_its_blocks_and_says_why(
     assert "process 0 has 1 of 3 blocks" in campaign.missing
 
 
+def test_a_worker_that_never_reads_its_assignment_is_reported_and_leaves_no_pipe() -> None:
+    blocks = tuple(Block(Point(size, 0, 0), ("memcpy",), 2) for size in range(1, 3000))
+    command = [sys.executable, "-c", "import sys; sys.exit('gone')"]
+    campaign = Campaign(Plan(blocks, 3, 1, 1000, "quick"), -1, dict(os.environ), command=command)
+    before = len(os.listdir("/proc/self/fd"))
+    assert run(campaign) == []
+    assert [failure.reason for failure in campaign.failures] == ["it exited with 1: gone"] * 2
+    assert campaign.missing == "3 of 3 processes have nothing"
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def fails_in(tmp_path: Path, bad: str) -> list[str]:
+    """A worker that measures nothing in some processes and every block in the others."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import json, sys\n"
+        f"work = json.loads(sys.stdin.read())\nif work['process'] in {bad}: sys.exit(3)\n"
+        "for block in range(3):\n"
+        "    print(json.dumps({'block': block, 'rows': [['memcpy', 9, 0, [1e-9], [], []]]}))\n"
+    )
+    return [sys.executable, str(script)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "events", "failed"), [("(1, 3)", 9, [1, 3]), ("(2, 3)", 6, [2, 3]), ("()", 15, [])]
+)
+def test_only_two_failures_in_a_row_end_a_run(
+    tmp_path: Path, bad: str, events: int, failed: list[int]
+) -> None:
+    plan = Plan(BLOCKS, 5, 1, 1000, "quick")
+    campaign = Campaign(plan, -1, dict(os.environ), command=fails_in(tmp_path, bad))
+    assert run(campaign) == list(range(1, events + 1))
+    assert [failure.process for failure in campaign.failures] == failed
+    assert [failure.reason for failure in campaign.failures] == ["it exited with 3"] * len(failed)
+
+
+def test_an_unfinished_last_line_is_dropped_and_the_lines_before_it_kept(tmp_path: Path) -> None:
+    command = fake(tmp_path, 'sys.stdout.write(\'{"block": 2, "ro\')')
+    campaign = Campaign(PLAN, -1, dict(os.environ), command=command)
+    assert run(campaign) == [1, 2]
+    assert [[m.case.point.size for m in p.measured] for p in campaign.processes] == [[128], [128]]
+
+
+def test_this_process_leaves_the_cpu_that_measures_where_another_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cpus: moved.append(set(cpus)))
+    for allowed in ({0, 1, 2}, {1}):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cpus=allowed: set(cpus))
+        stage.leave(1)
+    assert moved == [{0, 2}]
+
+
 def test_an_abandoned_run_keeps_what_came_and_leaves_no_worker() -> None:
     campaign = Campaign(PLAN, -1, clean_environ(os.environ))
     events = campaign.events()
