@@ -9,17 +9,20 @@ from bench.model import CopymcError
 
 _FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _DECIMAL = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+_DIGITS = 30  # Python itself refuses to convert thousands
 _LARGEST = 1 << 32  # the kernel's own routines count in 32 bits
 
 
 def parse_size(text: str) -> int:
     """The number of bytes that `64`, `4K`, `4KiB`, `1M` or `2kB` names."""
-    match = re.fullmatch(r"(\d+)\s*(?:([KMG]?)(?:iB|B)?|([kMG]B))", text.strip())
-    if text.strip()[-2:] in _DECIMAL and (decimal := re.fullmatch(r"(\d+)\s*..", text.strip())):
-        return _bounded(int(decimal[1]) * _DECIMAL[text.strip()[-2:]], text)
-    if not match or match[2] is None:
+    match = re.fullmatch(r"([0-9]+)\s*(?:([kMG]B)|([KMG])(?:iB|B)?|B)?", text.strip())
+    if not match:
         raise CopymcError(f"size {text!r} is not a number of bytes such as 64, 4K or 1MiB")
-    return _bounded(int(match[1]) * _FACTORS[match[2]], text)
+    digits, decimal, binary = match.groups()
+    if len(digits) > _DIGITS:
+        raise CopymcError(f"size of {len(digits)} digits is too large: copies stay below 4 GiB")
+    factor = _DECIMAL[decimal] if decimal else _FACTORS[binary or ""]
+    return _bounded(int(digits) * factor, text)
 
 
 def _bounded(size: int, text: str) -> int:

@@ -136,7 +136,9 @@ def test_the_cpu_is_the_given_one_then_an_isolated_one_then_the_last(
     assert noise.choose_cpu(None, "none") == 3
 
 
-@pytest.mark.parametrize("affinity", ["7", "x", "", "1-"])
+@pytest.mark.parametrize(
+    "affinity", ["7", "x", "", "1-", "0-7", "1-0", "²", "9" * 5000, "-1", "0x1"]
+)
 def test_a_cpu_that_is_not_allowed_is_refused(
     monkeypatch: pytest.MonkeyPatch, affinity: str
 ) -> None:

@@ -23,12 +23,44 @@ def test_sizes_take_iec_and_si_suffixes(text: str, size: int) -> None:
     assert units.parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "4KK", "1.5K", "4G", "99999999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "4KK", "1.5K", "4G", "99999999999999", "4iB", "4\n4", "²", "٣", "4k"]
+)
 def test_a_wrong_size_is_named_in_one_line(text: str) -> None:
     with pytest.raises(CopymcError) as error:
         units.parse_size(text)
     assert repr(text) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("digits", [31, 5000])
+def test_a_number_of_many_digits_is_refused_without_repeating_it(digits: int) -> None:
+    for parse in (units.parse_size, units.parse_sizes):
+        with pytest.raises(CopymcError, match=f"of {digits} digits is too large"):
+            parse("9" * digits)
+    with pytest.raises(CopymcError, match="delta"):
+        units.parse_offsets("9" * digits, "delta")
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_size_below_4_gib_or_refused_in_one_line(text: str) -> None:
+    try:
+        assert 0 <= units.parse_size(text) < 1 << 32
+    except CopymcError as error:
+        assert str(error).isprintable()  # noqa: PT017 (either outcome is right)
+
+
+@given(st.lists(st.integers(0, (1 << 32) - 1), min_size=1, max_size=20))
+def test_a_list_of_formatted_sizes_parses_to_the_sorted_set(sizes: list[int]) -> None:
+    text = ", ".join(map(units.format_size, sizes))
+    assert units.parse_sizes(text) == tuple(sorted(set(sizes)))
+
+
+@given(st.integers(1, 1 << 20), st.integers(0, 11))
+def test_a_range_has_every_doubling_and_ends_at_the_last_that_fits(low: int, times: int) -> None:
+    high = (low << times) + low // 2
+    found = units.parse_sizes(f"{low}..{high}")
+    assert found == tuple(low << i for i in range(times + 1))
 
 
 def test_ranges_double_and_lists_are_sorted_without_repeats() -> None:
@@ -50,6 +82,18 @@ def test_offsets_count_modulo_a_page(offset: int) -> None:
 def test_a_wrong_offset_names_its_word(text: str) -> None:
     with pytest.raises(CopymcError, match="delta"):
         units.parse_offsets(text, "delta")
+
+
+def test_offsets_keep_their_order_and_lose_repeats() -> None:
+    assert units.parse_offsets("64, 0,-64,2K,4032", "delta") == (64, 0, 4032, 2048)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (3600, "60 min 0 s")],
+)
+def test_durations_are_whole_seconds_and_minutes(seconds: float, text: str) -> None:
+    assert units.format_duration(seconds) == text
 
 
 @given(st.floats(1e-3, 1e5))

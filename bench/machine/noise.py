@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -88,7 +89,6 @@ def _cpu_list(text: str) -> set[int]:
     """CPU numbers of a list such as `2,4-6`; empty for anything else."""
     cpus: set[int] = set()
     for item in text.split(","):
-        first, dash, last = item.strip().partition("-")
-        if first.isdigit() and (not dash or last.isdigit()):
-            cpus |= set(range(int(first), min(int(last if dash else first), 1 << 16) + 1))
+        if match := re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", item.strip()):
+            cpus |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
     return cpus
