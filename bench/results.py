@@ -22,6 +22,9 @@ _PROCESS = "process"  # benchmark that holds the facts of each worker process
 _LARGEST = 256 << 20  # bytes of JSON; no file of ours comes near
 _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
+_CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
+_INTEGER = 1 << 32  # above every size, count and number of ours
+_REASON = 200  # characters of a file's own content in an error
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
 
@@ -94,7 +97,7 @@ def load(path: Path) -> Study:
     try:
         return _study(suite, str(path))
     except CopymcError as error:
-        raise CopymcError(f"results file {str(path)!r}: {error}") from error
+        raise CopymcError(f"results file {str(path)!r}: {str(error)[:_REASON]}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())[:100]
         raise CopymcError(f"results file {str(path)!r} is damaged: {reason}") from error
@@ -146,24 +149,36 @@ def _take(
 ) -> None:
     index = _integer(words, "process")
     if words["name"] == _PROCESS:
-        facts[index] = {"phase": _integer(words, "phase"), **_plain(own)}
+        facts[index] = {"phase": _integer(words, "phase"), **_numbers(_plain(own))}
         return
     facts.setdefault(index, {"phase": _integer(words, "phase")})
     measured.setdefault(index, []).append(_measured(run["values"], words))
 
 
 def _measured(values: list[Any], words: Mapping[str, Any]) -> Measured:
+    case, loops = Case.from_metadata(words), _integer(words, "loops")
+    if not _plausible(case):
+        raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
+    if not loops or not values:
+        raise CopymcError(f"case {case.name!r} has {len(values)} values of {loops} loops")
     rejected = tuple(int(word) for word in str(words.get("rejected", "")).split())
     if not set(rejected) <= set(range(len(values))):
         raise CopymcError(f"metadata 'rejected' is {rejected}, for {len(values)} values")
     return Measured(
-        Case.from_metadata(words),
-        _integer(words, "loops"),
+        case,
+        loops,
         _integer(words, "spin", 0),
         tuple(_values(values)),
         rejected,
         tuple(_retries(str(words.get("retries", "")))),
     )
+
+
+def _plausible(case: Case) -> bool:
+    """Whether the names can be shown and every number is one that a copy can have."""
+    p = case.point
+    numbers = (p.size, p.src_offset, p.delta, p.poison_offset)
+    return case.name.isprintable() and all(0 <= number < _INTEGER for number in numbers)
 
 
 def _processes(
@@ -175,9 +190,18 @@ def _processes(
 
 def _integer(words: Mapping[str, Any], key: str, default: int | None = None) -> int:
     value = words.get(key, default)
-    if type(value) is not int or value < 0:
-        raise CopymcError(f"metadata {key!r} is {value!r}, not a whole number")
+    if type(value) is not int or not 0 <= value < _INTEGER:
+        raise CopymcError(f"metadata {key!r} is {value!r}, not a whole number below 2^32")
     return value
+
+
+def _numbers(facts: dict[str, Scalar]) -> dict[str, Scalar]:
+    """The facts of a process; CopymcError where one that is calculated with is no number."""
+    for key in _CALCULATED & facts.keys():
+        value = facts[key]
+        if isinstance(value, str) or not 0 <= value < 1e9:
+            raise CopymcError(f"metadata {key!r} is {value!r}, not a number from 0 to 10^9")
+    return facts
 
 
 def _values(values: list[Any]) -> Iterator[float]:
@@ -198,10 +222,14 @@ def _retries(text: str) -> Iterator[tuple[int, float]]:
 def _plain(words: Mapping[str, Any]) -> dict[str, Scalar]:
     """The entries that are one plain value; terminal control characters are dropped."""
     return {
-        key: "".join(c for c in value if c.isprintable()) if isinstance(value, str) else value
+        _printable(key): _printable(value) if isinstance(value, str) else value
         for key, value in words.items()
         if isinstance(value, (int, float, str))
     }
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
 
 
 def require_writable(path: Path) -> None:

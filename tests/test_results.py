@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pyperf
 import pytest
 
 from bench import results
-from bench.model import CopymcError, Measured, Process, Study
+from bench.model import Case, CopymcError, Measured, Point, Process, Study
 from tests.conftest import study
 
 
@@ -152,6 +154,16 @@ def set_metadata(key: str, value: object) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def set_facts(key: str, value: object) -> Callable[[dict[str, Any]], None]:
+    """Changes a fact of the first process, which stands in the last benchmark."""
+
+    def change(suite: dict[str, Any]) -> None:
+        suite["benchmarks"][-1]["metadata"].pop(key, None)
+        suite["benchmarks"][-1]["runs"][0]["metadata"][key] = value
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -165,6 +177,31 @@ def set_metadata(key: str, value: object) -> Callable[[dict[str, Any]], None]:
         set_metadata("kernel", 3),
         set_metadata("rejected", "x"),
         set_metadata("retries", "1-2"),
+        set_values([]),
+        set_values(["abc"]),
+        set_values([1]),
+        set_values([float("inf")]),
+        set_values([[1.0]]),
+        set_metadata("size", -5),
+        set_metadata("size", 10**400),
+        set_metadata("delta", 1 << 40),
+        set_metadata("loops", 0),
+        set_metadata("loops", 10**30),
+        set_metadata("spin", -1),
+        set_metadata("kernel", "x\x1b[2Jx"),
+        set_metadata("residency", "hot\n"),
+        set_metadata("fault", 3),
+        set_metadata("rejected", "-1"),
+        set_metadata("rejected", "9" * 5000),
+        set_facts("core_ghz", "fast"),
+        set_facts("core_ghz_end", float("nan")),
+        set_facts("clock_step", "1"),
+        set_facts("clock_step", 1e300),
+        set_facts("duration", -1.0),
+        lambda suite: suite["benchmarks"][0].update(runs={"a": 1}),
+        lambda suite: suite["benchmarks"][0].update(runs=None),
+        lambda suite: suite["benchmarks"].append(None),
+        lambda suite: suite.update(benchmarks="abc"),
         lambda suite: suite["benchmarks"][0].pop("runs"),
         lambda suite: suite["metadata"].update(copymc_format=99),
         lambda suite: suite.update(benchmarks=[]),
@@ -177,6 +214,58 @@ def test_damaged_values_and_metadata_are_refused_in_one_line(
     refused(edited(path, change))
 
 
+def test_a_long_wrong_value_is_cut_in_the_error(path: Path) -> None:
+    assert len(refused(edited(path, set_metadata("size", "9" * 100_000)))) < 300 + len(str(path))
+
+
+def test_a_gzip_bomb_is_refused_before_it_unpacks_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path / "bomb.json.gz"
+    bomb.write_bytes(gzip.compress(b" " * (64 << 20), compresslevel=1))
+    monkeypatch.setattr(results, "_LARGEST", 1 << 20)
+    tracemalloc.start()
+    try:
+        assert "over 1 MiB" in refused(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_facts_of_a_process_survive(path: Path) -> None:
+    for mine, loaded in zip(study().processes, results.load(path).processes, strict=True):
+        assert mine.facts.items() <= loaded.facts.items()
+
+
+def test_what_was_loaded_can_be_saved_and_loaded_again(path: Path) -> None:
+    once = results.load(path)
+    results.save(once, path.with_name("two.json.gz"))
+    assert results.load(path.with_name("two.json.gz")) == once
+
+
+def test_an_unfinished_run_loads_with_the_cases_that_each_process_has(tmp_path: Path) -> None:
+    one = study(processes=3)
+    half = replace(one.processes[2], facts={}, measured=one.processes[2].measured[:1])
+    file = tmp_path / "half.json.gz"
+    results.save(replace(one, processes=(*one.processes[:2], half)), file)
+    loaded = results.load(file)
+    assert [len(process.measured) for process in loaded.processes] == [2, 2, 1]
+    assert loaded.processes[2].phase == half.phase
+
+
+def test_a_case_with_a_fault_keeps_its_fault_and_poison_offset(tmp_path: Path) -> None:
+    one = study(processes=1)
+    case = Case("slow", Point(4096, 0, 0, fault="guard", poison_offset=2048))
+    row = Measured(case, 1, 0, (1e-6, 2e-6))
+    process = replace(one.processes[0], measured=(*one.processes[0].measured, row))
+    results.save(replace(one, processes=(process,)), tmp_path / "x.json.gz")
+    assert row in results.load(tmp_path / "x.json.gz").processes[0].measured
+
+
+def test_a_plain_file_reads_like_its_gzip(path: Path) -> None:
+    assert results.load(edited(path, lambda _: None)) == results.load(path)
+
+
 def test_another_pyperf_suite_is_refused_with_advice(tmp_path: Path) -> None:
     run = pyperf.Run([1.0], metadata={"name": "x"}, collect_metadata=False)
     file = tmp_path / "other.json"
@@ -187,6 +276,19 @@ def test_another_pyperf_suite_is_refused_with_advice(tmp_path: Path) -> None:
 def test_control_characters_do_not_reach_the_terminal(path: Path) -> None:
     file = edited(path, lambda suite: suite["metadata"].update(cpu_model_name="x\x1b[31m\ny"))
     assert results.load(file).metadata["cpu_model_name"] == "x[31my"
+
+
+def test_control_characters_in_a_name_of_metadata_are_dropped(path: Path) -> None:
+    file = edited(path, lambda suite: suite["metadata"].update({"\x1b[2Jkey": 1, "list": [1]}))
+    metadata = results.load(file).metadata
+    assert metadata["[2Jkey"] == 1
+    assert "list" not in metadata
+
+
+def test_a_file_is_readable_by_others_as_the_umask_allows(path: Path) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_a_rejected_index_outside_the_values_is_refused(path: Path) -> None:
