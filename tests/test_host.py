@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,101 @@ def test_features_come_from_the_cpu_and_agree_with_linux_where_it_names_them() -
 def test_the_slug_is_a_folder_name() -> None:
     assert host.slug() == Path(host.slug()).name
     assert platform.release() in host.slug()
+
+
+def test_the_hypervisors_leaf_is_what_the_instruction_gives(
+    compile_kernel: Callable[[str], int],
+) -> None:
+    body = (
+        "unsigned a = 0x40000000, b, c = 0, e; "
+        '__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(e)); '
+        "return a ^ (size_t)b << 32;"
+    )
+    function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)
+    eax, ebx, _, _ = native.cpuid(0x40000000)
+    expected = function(compile_kernel(body))(None, None, 0)
+    virtual = "hypervisor" in host.cpuinfo()["flags"].split()
+    assert eax ^ ebx << 32 == (expected if virtual else 0)
+
+
+@pytest.mark.parametrize(
+    ("bit", "signature", "name"),
+    [
+        (1, b"KVMKVMKVM\0\0\0", "KVMKVMKVM"),
+        (1, b"Microsoft Hv", "Microsoft Hv"),
+        (1, b"\0" * 12, "unnamed"),
+        (0, b"KVMKVMKVM\0\0\0", ""),
+    ],
+)
+def test_the_hypervisor_is_named_by_its_signature_and_only_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, bit: int, signature: bytes, name: str
+) -> None:
+    words = [int.from_bytes(signature[i : i + 4], "little") for i in (0, 4, 8)]
+    leaves = {1: (0, 0, bit << 31, 0), 0x40000000: (0, *words)}
+    monkeypatch.setattr(native, "cpuid", lambda leaf: leaves[leaf])
+    assert host.hypervisor() == name
+
+
+def pci_device(folder: Path, device: str, capid0: int = 0, capid5: int = 0) -> Path:
+    """A PCI device in a folder that looks like sysfs, with its two capability words."""
+    (folder / "vendor").write_text("0x8086\n")
+    (folder / "device").write_text(f"{device}\n")
+    config = bytearray(256)
+    config[0x84:0x88] = capid0.to_bytes(4, "little")
+    config[0x98:0x9C] = capid5.to_bytes(4, "little")
+    (folder / "config").write_bytes(config)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("device", "capid0", "capid5", "quirk"),
+    [
+        ("0x0ec3", 0x10, 0, True),
+        ("0x2fc0", 0x10, 0, True),
+        ("0x6fc0", 0xEF, 0x1E0, False),
+        ("0x2083", 0xC0, 0, True),
+        ("0x2083", 0x40, 0, False),
+        ("0x2083", 0x10, 0, False),
+        ("0x2083", 0, 0x20, True),
+        ("0x2083", 0, 0x100, True),
+        ("0x2083", 0, 0x200, False),
+    ],
+)
+def test_the_quirk_is_what_the_capability_bits_say(
+    tmp_path: Path, device: str, capid0: int, capid5: int, quirk: bool
+) -> None:
+    found, why = host._quirk_of(pci_device(tmp_path, device, capid0, capid5))
+    assert found is quirk
+    assert device in why
+    assert ("does not set" in why) is not quirk
+
+
+def test_capability_bits_that_only_root_can_read_are_said_to_be_unread(tmp_path: Path) -> None:
+    folder = pci_device(tmp_path, "0x2fc0", 0x10)
+    (folder / "config").write_bytes((folder / "config").read_bytes()[:64])
+    found, why = host._quirk_of(folder)
+    assert not found
+    assert "need root" in why
+
+
+def test_the_last_level_cache_is_the_largest_and_32_mebibytes_where_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = (host.Cache(1, "Data", 48 << 10), host.Cache(3, "Unified", 8 << 20))
+    monkeypatch.setattr(host, "caches", lambda: known)
+    assert host.last_level_cache() == 8 << 20
+    assert str(known[0]) == "L1 Data 48 KiB"
+    monkeypatch.setattr(host, "caches", lambda: ())
+    assert host.last_level_cache() == 32 << 20
+
+
+def test_mce_recovery_on_the_command_line_makes_the_path_fragile(
+    path_of: pytest.MonkeyPatch,
+) -> None:
+    path_of.setattr(host, "_quirk", lambda: (False, "no bridge"))
+    path_of.setattr(host, "_read", lambda _: "quiet mce=recovery")
+    assert host.copy_path() == host.CopyPath("fragile", "mce=recovery on the command line")
+    host.copy_path.cache_clear()
 
 
 @pytest.fixture
@@ -125,6 +222,29 @@ def test_build_pinning_and_siblings_are_warned_of(monkeypatch: pytest.MonkeyPatc
         warn.value.format(value="0")
         for warn in (Warn.DEBUG_BUILD, Warn.NO_PINNING, Warn.ONE_CPU, Warn.SIBLING)
     )
+
+
+@pytest.mark.parametrize(("siblings", "found"), [("3", ""), ("1,3", "3"), ("2-3", "3")])
+def test_a_cpu_has_a_sibling_where_it_is_not_alone_on_its_core(
+    monkeypatch: pytest.MonkeyPatch, siblings: str, found: str
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda _: f"{siblings}\n")
+    assert noise._siblings(3) == found
+
+
+def test_trying_to_pin_leaves_this_process_where_it_was() -> None:
+    before = os.sched_getaffinity(0)
+    assert noise.can_pin(max(before))
+    assert not noise.can_pin(1 << 14)
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize("warn", Warn)
+def test_a_warning_is_one_line_that_says_what_to_change(warn: Warn) -> None:
+    text = warn.value.format(value="x")
+    assert "\n" not in text
+    assert ":" in text
+    assert "{" not in text
 
 
 def test_the_cpu_is_the_given_one_then_an_isolated_one_then_the_last(
