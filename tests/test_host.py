@@ -269,4 +269,4 @@ def test_a_cpu_that_is_not_allowed_is_refused(
 
 def test_the_clock_step_and_the_core_clock_are_plausible() -> None:
     assert 1 <= native.clock_step_ns() <= 1000
-    assert 0.3 < native.core_ghz() < 10
+    assert 0.3 < native.NativeTimer().core_ghz() < 10  # one reading alone may be preempted
