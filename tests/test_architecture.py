@@ -55,6 +55,38 @@ def test_imports_go_downwards_only(path: Path) -> None:
             assert FLOORS[theirs] < FLOORS[mine], f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_every_module_has_a_floor(path: Path) -> None:
+    assert part(path) in {*FLOORS, "__init__"}
+
+
+def test_the_two_wings_never_meet() -> None:
+    for wing, other in (("measure", "evidence"), ("evidence", "measure")):
+        for path in (ROOT / wing).rglob("*.py"):
+            assert not [name for name in imports(path) if name.startswith(f"bench.{other}")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_what_measures_does_without_arrays_and_plots(path: Path) -> None:
+    if part(path) in ("model", "units", "results", "machine", "measure"):
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & {"numpy", "matplotlib"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_slow_libraries_are_imported_where_they_are_needed_not_at_the_top(path: Path) -> None:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            roots = {name.split(".")[0] for name in [module, *(a.name for a in node.names)]}
+            assert not roots & {"pyperf", "tqdm"}, path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_module_is_named_after_its_idea(path: Path) -> None:
+    assert not {"util", "utils", "common", "misc", "helpers"} & {*path.with_suffix("").parts}
+
+
 OWNERS = {
     "cffi": set(),
     "pyperf": {"measure/sweep.py", "results.py"},
@@ -77,14 +109,24 @@ def test_a_library_has_one_door(name: str) -> None:
 def test_only_the_command_line_prints_or_exits(path: Path) -> None:
     calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
+    exits = {ast.unparse(call) for call in calls} & {"sys.exit", "os._exit", "os.abort"}
     if part(path) not in ("cli", "selfcheck"):
         assert not names & {"print", "exit", "quit"}
+        assert not exits or path.name == "sweep.py"  # a worker process has an exit status
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_standard_output_belongs_to_the_command_line_and_the_workers_protocol(path: Path) -> None:
+    attributes = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute))
+    used = {ast.unparse(node) for node in attributes} & {"sys.stdout", "sys.stderr"}
+    if part(path) not in ("cli", "selfcheck"):
+        assert used <= ({"sys.stdout"} if path.name == "sweep.py" else set())
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_functions_fit_a_screen(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
 
 

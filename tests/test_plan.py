@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from bench.measure.plan import (
     PRESETS,
     Options,
     block_order,
+    checks_large,
     kernel_orders,
     make_plan,
     phase_of,
@@ -100,3 +102,79 @@ def test_given_lists_replace_the_preset_with_every_pair() -> None:
 def test_presets_grow() -> None:
     sizes = [len(PRESETS[name].sizes) * PRESETS[name].processes for name in PRESETS]
     assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("last_level_cache", [1 << 20, 3 << 20, 32 << 20, 1 << 40])
+def test_the_largest_size_outgrows_the_cache_up_to_a_bound(last_level_cache: int) -> None:
+    options = replace(OPTIONS, preset="default", last_level_cache=last_level_cache)
+    largest = max(block.point.size for block in make_plan(options).blocks)
+    assert 2 * largest > last_level_cache or largest == 256 << 20
+    assert largest >= PRESETS["default"].sizes[-1]
+
+
+def test_orders_are_a_pure_function_of_the_seed_whatever_else_draws_random_numbers() -> None:
+    plan = make_plan(OPTIONS)
+    found = []
+    for noise in (1, 2):
+        random.seed(noise)
+        found.append((block_order(plan, 1), list(kernel_orders(plan, 1, 2)), phase_of(plan, 5)))
+    assert found[0] == found[1]
+
+
+def test_each_four_processes_take_all_phases_in_an_order_of_their_own() -> None:
+    plan = make_plan(OPTIONS)
+    groups = [[phase_of(plan, 4 * group + i) for i in range(4)] for group in range(10)]
+    assert all(sorted(group) == [0, 1, 2, 3] for group in groups)
+    assert len({tuple(group) for group in groups}) > 3
+
+
+def test_every_kernel_is_equally_often_first_in_the_long_run() -> None:
+    plan = make_plan(OPTIONS)
+    firsts = Counter(order[0] for process in range(20) for order in kernel_orders(plan, process, 0))
+    share = sum(firsts.values()) / 4
+    assert set(firsts) == {0, 1, 2, 3}
+    assert all(0.8 * share < count < 1.2 * share for count in firsts.values())
+
+
+def test_blocks_with_faults_come_after_all_copies() -> None:
+    recovery = (("none", ("memcpy",)), ("guard", ("fast_string",)))
+    plan = make_plan(replace(OPTIONS, recovery=recovery, bounds=()))
+    for process in range(4):
+        faults = [bool(plan.blocks[i].point.fault) for i in block_order(plan, process)]
+        assert faults == sorted(faults)
+        assert sum(faults) == 2
+
+
+def test_a_large_copy_is_proved_by_one_process_of_each_phase() -> None:
+    plan = make_plan(OPTIONS)
+    proving = [process for process in range(40) if checks_large(process)]
+    assert sorted(phase_of(plan, process) for process in proving) == [0, 1, 2, 3]
+
+
+def test_there_is_a_block_for_each_point_once_and_a_bound_for_each_size() -> None:
+    plan = make_plan(OPTIONS)
+    preset = PRESETS["quick"]
+    points = [b.point for b in plan.blocks if b.kernels != ("store_xmm",)]
+    assert len(points) == len(set(points)) == len(preset.sizes) * len(preset.geometries)
+    bounds = [b.point for b in plan.blocks if b.kernels == ("store_xmm",)]
+    assert [point.size for point in bounds] == sorted(preset.sizes)
+
+
+def test_a_twin_of_a_kernel_that_is_not_measured_is_left_out() -> None:
+    plan = make_plan(replace(OPTIONS, twins=("fragile",), slowed=("memcpy", "movsq")))
+    names = ("null", "memcpy", "fast_string", "memcpy:slowed")
+    assert plan.blocks[0].kernels == names
+    assert plan.kernels == (*names, "store_xmm")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_sentence_about_a_preset_counts_what_its_plan_has(name: str) -> None:
+    plan = make_plan(replace(OPTIONS, preset=name, bounds=(), last_level_cache=1 << 30))
+    sizes = len({block.point.size for block in plan.blocks})
+    assert PRESETS[name].summary.startswith(f"{sizes} sizes to ")
+    assert PRESETS[name].summary.endswith(f"{plan.processes} processes")
+
+
+def test_given_processes_replace_the_presets() -> None:
+    assert make_plan(replace(OPTIONS, processes=3)).processes == 3
+    assert make_plan(OPTIONS).processes == PRESETS["quick"].processes
