@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from bench.measure.gate import RETRIES, Gate
+from bench.measure.plan import block_order, kernel_orders, phase_of
 from bench.measure.sweep import Assignment, Sweep, Visit
 from bench.model import Block, Call, CopymcError, Job, Kernel, Plan, Point, Value
 
@@ -145,3 +147,111 @@ def test_the_gate_judges_switches_cpu_share_and_canary(value: Value, rejected: b
     for _ in range(40):
         gate.rejects(CLEAN)
     assert gate.rejects(value) is rejected
+
+
+def gated(plan: Plan, timer: FakeTimer, process: int = 0) -> list[Visit]:
+    work = Assignment(plan, process, -1, {})
+    return list(Sweep(work, timer, KERNELS, (1 << 20, 2 << 20)).visits())
+
+
+def test_the_gates_rule_decides_what_is_measured_again() -> None:
+    class Robbed(FakeTimer):
+        """Somebody else has the CPU for a tenth of the second chunk."""
+
+        def run(self, index: int) -> Value:
+            value = super().run(index)
+            return replace(value, cpu_ns=value.wall_ns * 9 // 10) if len(self.ran) == 2 else value
+
+    (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    assert row.retries == ((1, 10e-9),)
+    assert row.rejected == ()
+
+
+@pytest.mark.parametrize("bad", range(RETRIES + 1))
+def test_the_first_clean_value_is_taken_and_nothing_runs_after_it(bad: int) -> None:
+    timer = FakeTimer(bad=lambda n: n <= bad)
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    assert len(timer.ran) == 6 + bad
+    assert len(row.retries) == bad
+    assert row.rejected == ()
+
+
+def test_every_sub_round_times_each_kernel_once_in_the_plans_order() -> None:
+    timer = FakeTimer()
+    fixed = {f"{name}/64/s1/d8/hot": (9, 0) for name in NS}
+    sweep(timer, ("null", "memcpy", "slow"), fixed)
+    plan = Plan((Block(POINT, ("null", "memcpy", "slow"), 6),), 1, 5, 1000, "quick")
+    order = [member for order in kernel_orders(plan, 0, 0) for member in order]
+    assert [index for index, _ in timer.ran] == order
+
+
+def test_values_stay_with_their_kernel_whatever_the_order() -> None:
+    names = ("slow", "null", "memcpy", "slow:twin")
+    visit = sweep(FakeTimer(), names, {})
+    assert tuple(m.case.kernel for m in visit.measured) == names
+    for row in visit.measured:
+        assert row.values == (NS[row.case.kernel.removesuffix(":twin")] * 1e-9,) * 6
+
+
+def test_a_kernel_runs_at_the_phase_of_its_process_and_no_other() -> None:
+    plan = Plan((Block(POINT, ("memcpy", "slow"), 3),), 4, 5, 1000, "quick")
+    for process in range(4):
+        timer = FakeTimer()
+        gated(plan, timer, process)
+        assert {job.address % 100 for _, job in timer.ran} == {phase_of(plan, process)}
+
+
+def test_blocks_are_visited_in_the_order_of_the_process() -> None:
+    blocks = tuple(Block(Point(size, 0, 0), ("memcpy",), 1) for size in range(1, 9))
+    plan = Plan(blocks, 2, 5, 1000, "quick")
+    for process in range(2):
+        visited = [visit.block for visit in gated(plan, FakeTimer(), process)]
+        assert visited == block_order(plan, process)
+
+
+def test_a_large_copy_is_proved_only_by_the_first_processes() -> None:
+    plan = Plan((Block(Point((1 << 20) + 1, 0, 0), ("memcpy",), 1),), 8, 5, 1000, "quick")
+    proved = []
+    for process in range(8):
+        timer = FakeTimer()
+        gated(plan, timer, process)
+        proved.append(len(timer.checked))
+    assert proved == [1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_a_call_longer_than_the_chunk_is_made_once_and_without_warm_up() -> None:
+    plan = Plan((Block(POINT, ("memcpy", "slow"), 2),), 1, 5, 20, "quick")
+    timer = FakeTimer()
+    (visit,) = gated(plan, timer)
+    assert {m.case.kernel: m.loops for m in visit.measured} == {"memcpy": 2, "slow": 1}
+    assert {job.loops: job.warmups for job in timer.jobs} == {2: 1, 1: 0}
+
+
+@pytest.mark.parametrize("chunk", [10, 999, 1000, 1001, 25_000, 10**7])
+def test_calibrated_loops_fill_the_chunk_and_one_less_would_not(chunk: int) -> None:
+    plan = Plan((Block(POINT, ("memcpy",), 1),), 1, 5, chunk, "quick")
+    ((row,),) = (visit.measured for visit in gated(plan, FakeTimer()))
+    assert row.loops * NS["memcpy"] >= chunk > (row.loops - 1) * NS["memcpy"]
+
+
+def test_a_call_too_short_to_be_timed_ends_calibration() -> None:
+    class Instant(FakeTimer):
+        """A clock that never moves."""
+
+        def run(self, index: int) -> Value:
+            return replace(super().run(index), wall_ns=0, outer_ns=0, cpu_ns=0)
+
+    (row,) = sweep(Instant(), ("null",), {}).measured
+    assert row.loops >= 1 << 24
+
+
+def test_one_disturbed_try_does_not_shorten_the_chunk() -> None:
+    class Slow(FakeTimer):
+        """The third chunk takes twice its time."""
+
+        def run(self, index: int) -> Value:
+            value = super().run(index)
+            return replace(value, wall_ns=2 * value.wall_ns) if len(self.ran) == 3 else value
+
+    (row,) = sweep(Slow(), ("memcpy",), {}).measured
+    assert row.loops == 100
