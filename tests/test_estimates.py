@@ -9,7 +9,7 @@ import pytest
 
 from bench.evidence.answers import class_ratios, geometry_class, losses
 from bench.evidence.estimates import Selection, Table, noise
-from bench.model import Case, Measured, Point, Process, Study
+from bench.model import PHASES, Case, Measured, Point, Process, Study
 from tests.conftest import POINT, study
 
 
@@ -142,3 +142,157 @@ def test_geometry_classes(pair: tuple[int, int], name: str) -> None:
 
 def test_points_sort_by_size_first() -> None:
     assert sorted([Point(2, 0, 0), Point(1, 9, 9)])[0].size == 1
+
+
+def at_points(ratios: dict[Point, float], processes: int = 6) -> Study:
+    """Slow at a known ratio of memcpy's 10 ns, at several points; no noise."""
+    found = []
+    for index in range(processes):
+        rows = [
+            Measured(Case(name, point), 100, 0, (10e-9 * factor,) * 4)
+            for point, ratio in ratios.items()
+            for name, factor in (("memcpy", 1.0), ("slow", ratio))
+        ]
+        found.append(Process(index, PHASES[index % 4], {"core_ghz": 2.0}, tuple(rows)))
+    return Study({}, tuple(found))
+
+
+def without(one: Study, process: int, point: Point) -> Study:
+    """The study in which a process has nothing at a point."""
+    kept = tuple(m for m in one.processes[process].measured if m.case.point != point)
+    changed = replace(one.processes[process], measured=kept)
+    rest = [changed if p.index == process else p for p in one.processes]
+    return replace(one, processes=tuple(rest))
+
+
+SMALL, LARGE, OTHER = Point(64, 0, 0), Point(4096, 0, 0), Point(64, 0, 8)
+
+
+def test_a_mean_ratio_is_the_geometric_mean_over_its_points() -> None:
+    table = Table(at_points({SMALL: 2.0, OTHER: 1.0, LARGE: 0.5}))
+    rows = [table.points.index(point) for point in (SMALL, LARGE)]
+    assert float(table.mean_ratio("slow", "memcpy", rows).mid) == pytest.approx(1)
+    both = table.mean_ratios("slow", "memcpy", [[rows[0]], [0, 1, 2], []])
+    assert both.mid[:2] == pytest.approx([2.0, 1.0])
+    assert np.isnan(both.mid[2])
+    assert both.count.tolist() == [6, 6, 0]
+
+
+def test_a_mean_time_is_the_geometric_mean_over_its_points() -> None:
+    table = Table(at_points({SMALL: 2.0, LARGE: 8.0}))
+    assert float(table.mean_time("slow", [[0, 1]]).mid[0]) == pytest.approx(40e-9)
+
+
+def test_a_process_that_lacks_a_point_counts_at_the_others_and_in_no_mean_with_it() -> None:
+    table = Table(without(at_points({SMALL: 2.0, LARGE: 0.5}), 3, LARGE))
+    assert table.ratio("slow", "memcpy").count.tolist() == [6, 5]
+    assert table.mean_ratios("slow", "memcpy", [[0], [1], [0, 1]]).count.tolist() == [6, 5, 5]
+
+
+def test_a_point_that_nobody_measured_for_a_kernel_is_left_out_of_its_means() -> None:
+    one = at_points({SMALL: 2.0, LARGE: 0.5})
+    kept = [replace(p, measured=tuple(m for m in p.measured if m.case != Case("slow", LARGE)))
+            for p in one.processes]  # fmt: skip
+    table = Table(replace(one, processes=tuple(kept)))
+    assert float(table.mean_ratio("slow", "memcpy", [0, 1]).mid) == pytest.approx(2)
+    assert np.isnan(table.ratio("slow", "memcpy").mid[1])
+
+
+def test_a_case_whose_values_are_all_rejected_is_unknown() -> None:
+    one = study(processes=4, rounds=3)
+    rejected = [replace(p, measured=tuple(replace(m, rejected=(0, 1, 2)) for m in p.measured))
+                for p in one.processes]  # fmt: skip
+    table = Table(replace(one, processes=tuple(rejected)))
+    assert np.isnan(table.ratio("slow", "memcpy").mid[0])
+    assert table.ratio("slow", "memcpy").count[0] == 0
+    assert noise(table).rejected == 1
+
+
+def test_dither_moves_no_mean_and_no_value_by_more_than_half_a_step() -> None:
+    plain, moved = (Table(stepped(step))._values["slow"] for step in (0, 10))
+    assert np.abs(moved - plain).max() <= 5e-9
+    assert np.mean(moved - plain) == pytest.approx(0, abs=5e-10)
+    assert np.std(moved - plain) == pytest.approx(10e-9 / np.sqrt(12), rel=0.1)
+
+
+def test_dither_shrinks_with_the_loops_of_a_value() -> None:
+    one = stepped(10)
+    looped = [replace(p, measured=tuple(replace(m, loops=100) for m in p.measured))
+              for p in one.processes]  # fmt: skip
+    plain = Table(stepped(0))._values["slow"]
+    moved = Table(replace(one, processes=tuple(looped)))._values["slow"]
+    assert 0 < np.abs(moved - plain).max() <= 5e-11
+
+
+def test_a_twin_is_dithered_unlike_its_kernel() -> None:
+    one = at_points({SMALL: 1.0})
+    coarse = [replace(p, facts={"clock_step": 10}) for p in one.processes]
+    values = Table(replace(one, processes=tuple(coarse)))._values
+    assert not np.array_equal(values["slow"], values["memcpy"])
+
+
+def test_phase_cycles_use_the_clock_of_each_process() -> None:
+    one = at_points({SMALL: 3.0}, processes=8)
+    clocks = [replace(p, facts={"core_ghz": 2.0, "core_ghz_end": 4.0}) for p in one.processes]
+    cycles = Table(replace(one, processes=tuple(clocks))).phase_cycles("slow")
+    assert cycles == pytest.approx(np.full((1, 4), 90.0))
+
+
+def test_a_phase_without_a_process_is_unknown() -> None:
+    cycles = Table(at_points({SMALL: 3.0}, processes=2)).phase_cycles("slow")
+    phases = {p.phase for p in at_points({SMALL: 3.0}, processes=2).processes}
+    assert np.isfinite(cycles[0]).tolist() == [phase in phases for phase in PHASES]
+
+
+def test_a_run_without_a_clock_has_no_core_clock() -> None:
+    one = study(processes=3)
+    unknown = [replace(p, facts={}) for p in one.processes]
+    assert np.isnan(Table(replace(one, processes=tuple(unknown))).core_ghz)
+    assert Table(one).core_ghz == 4.0
+
+
+def test_noise_counts_values_rejections_and_retries_by_share() -> None:
+    one = study(processes=2, rounds=10)
+    first = one.processes[0]
+    row = replace(first.measured[0], rejected=(1, 4), retries=((1, 1e-8), (2, 1e-8), (4, 1e-8)))
+    changed = replace(first, measured=(row, first.measured[1]))
+    seen = noise(Table(replace(one, processes=(changed, one.processes[1]))))
+    assert (seen.values, seen.rejected, seen.retried) == (40, 2 / 40, 3 / 40)
+
+
+def test_without_twins_the_noise_of_ratios_is_unknown() -> None:
+    seen = noise(Table(study()))
+    assert seen.twin_cases == 0
+    assert np.isnan([seen.twin_error, seen.twin_excluded, seen.half_width]).all()
+
+
+def test_the_twins_of_some_sizes_can_be_asked_for_alone() -> None:
+    table = Table(twin(1.002))
+    assert noise(table, least=4096, most=4096).twin_cases == 1
+    assert noise(table, least=4097).twin_cases == noise(table, most=4095).twin_cases == 0
+
+
+def test_the_spread_between_processes_is_a_share_of_the_time() -> None:
+    one = at_points({SMALL: 1.0}, processes=5)
+    scaled = [
+        replace(p, measured=tuple(replace(m, values=tuple(v * factor for v in m.values))
+                                  for m in p.measured))
+        for p, factor in zip(one.processes, (0.8, 0.9, 1.0, 1.1, 1.2), strict=True)
+    ]  # fmt: skip
+    assert noise(Table(replace(one, processes=tuple(scaled)))).spread == pytest.approx(0.1)
+    assert noise(Table(one)).spread == 0
+
+
+def test_copies_with_faults_stand_apart_from_the_others() -> None:
+    faulty = Point(4096, 0, 0, fault="guard", poison_offset=2048)
+    one = at_points({LARGE: 2.0, faulty: 5.0})
+    assert Table(one).points == (LARGE,)
+    assert Table(one, Selection(recovery=True)).points == (faulty,)
+
+
+def test_points_are_sorted_and_names_keep_their_first_order() -> None:
+    table = Table(at_points({LARGE: 1.0, OTHER: 1.0, SMALL: 1.0}))
+    assert table.points == (SMALL, OTHER, LARGE)
+    assert table.kernels == ("memcpy", "slow")
+    assert table.has("slow", "memcpy")
+    assert not table.has("slow", "fragile")
