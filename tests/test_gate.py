@@ -58,6 +58,8 @@ def test_a_few_slow_canaries_do_not_move_the_limit() -> None:
 
 def test_the_limit_follows_a_core_that_stays_slower() -> None:
     gate = taught(1_000)
+    for _ in range(LEARNS):  # a longer past, which must not count
+        gate.rejects(CLEAN)
     slower = replace(CLEAN, canary_ns=1_600)
     assert [gate.rejects(slower) for _ in range(LEARNS)] == [True] * (LEARNS - 1) + [False]
     assert not gate.rejects(slower)
