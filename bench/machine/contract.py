@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,8 @@ class Reason(enum.IntEnum):
     SPURIOUS = lib.COPYMC_SPURIOUS
     FLAG = lib.COPYMC_FLAG
     TWICE = lib.COPYMC_TWICE
+    ENDLESS = lib.COPYMC_ENDLESS
+    STRAYED = lib.COPYMC_STRAYED
 
     @property
     def text(self) -> str:
@@ -46,6 +49,8 @@ _TEXTS = {
     Reason.SPURIOUS: "a fault was taken although every byte is good",
     Reason.FLAG: "the I/O error flag does not tell what happened",
     Reason.TWICE: "bad source bytes were touched again",
+    Reason.ENDLESS: "the fixup meets the same fault for ever",
+    Reason.STRAYED: "the kernel left its code: an instruction trapped",
 }
 
 
@@ -111,6 +116,7 @@ class Tally:
         watched_most: most faults on bad source bytes in one case.
         excess_most: most good bytes that one call counted as missing.
         first: the first violation.
+        reasons: violations by what was wrong first.
 
     """
 
@@ -121,6 +127,7 @@ class Tally:
     watched_most: int = 0
     excess_most: int = 0
     first: Violation | None = None
+    reasons: Counter[Reason] = field(default_factory=Counter)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -131,8 +138,12 @@ class Tally:
             max(self.watched_most, other.watched_most),
             max(self.excess_most, other.excess_most),
             self.first or other.first,
+            self.reasons + other.reasons,
         )
 
+
+MARGIN: int = lib.COPYMC_MARGIN
+"""Bytes in front of a good side's first byte, and around it, that must not change."""
 
 _TABLES = 64  # slots of the runtime
 
@@ -146,8 +157,12 @@ def own_table() -> int:
 
 
 def install() -> None:
-    """Puts the fault handler in front of the process' present handlers."""
-    lib.copymc_trap_install()
+    """Puts the fault handler in front of the process' present handlers.
+
+    Raises CopymcError where other handlers came between too often to remember them all.
+    """
+    if lib.copymc_trap_install():
+        raise CopymcError("fault handlers were put over ours 8 times; install once, after them")
 
 
 def remove() -> None:
@@ -252,6 +267,7 @@ class Setup:
             escaped=int(outcome.escaped),
             watched_most=outcome.watched,
             first=Violation(case, reason, outcome) if wrong else None,
+            reasons=Counter([reason] if wrong else ()),
         )
 
     def one_side(self, side: str, size: int, offsets: Sequence[int]) -> Tally:
@@ -282,6 +298,7 @@ def _tally(total: Any) -> Tally:
         total.watched_most,
         total.excess_most,
         first,
+        Counter({reason: total.reasons[reason] for reason in Reason if total.reasons[reason]}),
     )
 
 

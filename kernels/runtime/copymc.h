@@ -79,7 +79,7 @@ int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t siz
 size_t copymc_flagged(void *dst, const void *src, size_t size);
 size_t copymc_signal_then_read(void *dst, const void *src, size_t size);
 void copymc_read_behind(int fd, const void *base);
-void copymc_trap_install(void);
+int copymc_trap_install(void);
 void copymc_trap_remove(void);
 int copymc_table_add(const void *start, const void *stop);
 int copymc_table_add_own(void);
@@ -100,6 +100,13 @@ enum {
 	COPYMC_SPURIOUS,	/* a fault where every byte is good */
 	COPYMC_FLAG,		/* the I/O error flag does not tell what happened */
 	COPYMC_TWICE,		/* bad source bytes were touched again */
+	COPYMC_ENDLESS,		/* its recovery meets the same fault for ever */
+	COPYMC_STRAYED,		/* an instruction trapped: it left its code */
+	COPYMC_REASONS,
+};
+enum {
+	COPYMC_MARGIN = 128,		/* bytes around each side that must not change */
+	COPYMC_FAULTS_MOST = 128,	/* of one guarded call: beyond, it never ends */
 };
 enum { COPYMC_SOURCE_SIDE, COPYMC_DESTINATION_SIDE };
 
@@ -136,6 +143,7 @@ struct copymc_tally {
 	int32_t reason;
 	struct copymc_case first;
 	struct copymc_outcome outcome;
+	uint64_t reasons[COPYMC_REASONS];	/* mismatches by what was wrong first */
 };
 int copymc_verify_case(const struct copymc_setup *setup, const struct copymc_case *c,
 		       struct copymc_outcome *out);

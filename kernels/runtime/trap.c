@@ -2,7 +2,8 @@
  * An exception table for user space. The handler of SIGSEGV and SIGBUS looks the
  * faulting instruction up in the tables of the loaded kernels and continues at
  * its fixup; a fault that no table knows goes to the handler that was there
- * before. A copy that does not fault runs none of this.
+ * before. A copy that does not fault runs none of this. SIGILL, SIGTRAP and
+ * SIGFPE only end a guarded call: a kernel that strays is judged, not fatal.
  *
  * Async-signal-safe: the handler takes no lock and allocates nothing. Tables are
  * published through atomic pointers; removal waits until no handler reads.
@@ -34,6 +35,7 @@
 #define TRAP_MACHINE_CHECK 18
 #define STACK_SPARE 16384	/* bytes of stack that the handler itself may use */
 
+#define EX_TYPE_MASK 0xff	/* above it: registers and flags of some types */
 /* Types of the kernel's entries whose handler leaves the trap number in eax. */
 #define EX_TYPE_FAULT 2
 #define EX_TYPE_COPY 4
@@ -65,8 +67,10 @@ struct thread {
 	/* Bytes that a flagged copy may touch; a bad page among them is replaced. */
 	volatile uintptr_t patch_src, patch_dst, patch_size;
 	volatile sig_atomic_t io_error;
+	volatile sig_atomic_t poisoning;	/* the thread gives a page up by itself */
 	const char *watch, *watch_end;
 	struct copymc_outcome *outcome;
+	stack_t stack_before;
 	char stack[];
 };
 
@@ -77,7 +81,9 @@ struct history {
 	struct sigaction before[HISTORY];
 	int count;
 };
-static struct history segv, bus;
+static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
+#define SIGNALS ((int)(sizeof(signals) / sizeof(signals[0])))
+static struct history histories[SIGNALS];
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 /* Static TLS: reading it never allocates, so the handler may. */
@@ -101,7 +107,7 @@ static struct table *absolute(const struct raw_entry *raw, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		table->entry[i].from = (uintptr_t)&raw[i].from + (intptr_t)raw[i].from;
 		table->entry[i].to = (uintptr_t)&raw[i].to + (intptr_t)raw[i].to;
-		table->entry[i].type = raw[i].type;
+		table->entry[i].type = raw[i].type & EX_TYPE_MASK;
 	}
 	qsort(table->entry, count, sizeof(struct entry), by_from);
 	return table;
@@ -130,8 +136,11 @@ int copymc_table_add(const void *start, const void *stop)
 /* Forgets a table; afterwards its code may be unloaded. */
 void copymc_table_remove(int handle)
 {
-	struct table *table = atomic_exchange(&tables[handle], NULL);
+	struct table *table;
 
+	if (handle < 0 || handle >= TABLES)
+		return;
+	table = atomic_exchange(&tables[handle], NULL);
 	while (atomic_load(&readers))
 		sched_yield();
 	free(table);
@@ -227,17 +236,26 @@ static int leaves_trap_number(int32_t type)
 
 static long trap_number(const siginfo_t *info)
 {
-	int consumed = info->si_signo == SIGBUS &&
-		       (info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO);
+	int consumed = info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AR;
 
 	return consumed ? TRAP_MACHINE_CHECK : TRAP_PAGE_FAULT;
+}
+
+/*
+ * Whether the interrupted instruction caused the signal. BUS_MCEERR_AO tells of a
+ * page that somebody found bad; whatever runs meanwhile has not touched it.
+ */
+static int is_synchronous(const siginfo_t *info)
+{
+	return info->si_code > 0 &&
+	       !(info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
 /* The instruction faults again, or the signal comes again: by default. */
 static void by_default(int signo, const siginfo_t *info)
 {
 	signal(signo, SIG_DFL);
-	if (info->si_code <= 0)
+	if (!is_synchronous(info) || signo == SIGTRAP)	/* int3 is over already */
 		raise(signo);
 }
 
@@ -245,12 +263,21 @@ static void pass_to(const struct sigaction *previous, int signo, siginfo_t *info
 {
 	if (previous->sa_flags & SA_SIGINFO)
 		previous->sa_sigaction(signo, info, context);
-	else if (previous->sa_handler == SIG_IGN && info->si_code <= 0)
+	else if (previous->sa_handler == SIG_IGN && !is_synchronous(info))
 		return;
 	else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN)
 		by_default(signo, info);
 	else
 		previous->sa_handler(signo);
+}
+
+static struct history *history_of(int signo)
+{
+	int i = 0;
+
+	while (signals[i] != signo)
+		i++;
+	return &histories[i];
 }
 
 /*
@@ -260,7 +287,7 @@ static void pass_to(const struct sigaction *previous, int signo, siginfo_t *info
  */
 static void hand_over(int signo, siginfo_t *info, void *context)
 {
-	struct history *past = signo == SIGBUS ? &bus : &segv;
+	struct history *past = history_of(signo);
 	int next = past->count - 1 - handing;
 
 	handing++;
@@ -271,14 +298,13 @@ static void hand_over(int signo, siginfo_t *info, void *context)
 	handing--;
 }
 
-static void on_fault(int signo, siginfo_t *info, void *context)
+/* Moves the thread to the fixup of its instruction; 0 where no table knows it. */
+static int fixed_up(const siginfo_t *info, greg_t *registers)
 {
-	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-	int saved = errno, synchronous = info->si_code > 0;
 	struct entry *entry;
 
 	atomic_fetch_add(&readers, 1);
-	entry = synchronous ? find((uintptr_t)registers[REG_RIP]) : NULL;
+	entry = find((uintptr_t)registers[REG_RIP]);
 	if (entry) {
 		atomic_fetch_add_explicit(&entry->hits, 1, memory_order_relaxed);
 		registers[REG_RIP] = (greg_t)entry->to;
@@ -286,11 +312,36 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 			registers[REG_RAX] = trap_number(info);
 	}
 	atomic_fetch_sub(&readers, 1);
-	if (synchronous && me && me->guarded && me->outcome)
+	return entry != NULL;
+}
+
+/* Whether the fault is dealt with; does not return where it ends a guarded call. */
+static int recovered(const siginfo_t *info, greg_t *registers)
+{
+	int faulted = info->si_signo == SIGSEGV || info->si_signo == SIGBUS;
+	int guarded = me && me->guarded, endless = 0;
+
+	if (guarded && me->outcome) {
 		record(info);
-	if (!entry && !(synchronous && me && me->patch_size && patched(info))) {
-		if (synchronous && me && me->guarded)
-			siglongjmp(me->escape, 1);
+		endless = me->outcome->faults > COPYMC_FAULTS_MOST;
+	}
+	if (faulted && !endless && fixed_up(info, registers))
+		return 1;
+	if (faulted && !endless && me && me->patch_size && patched(info))
+		return 1;
+	if (guarded)
+		siglongjmp(me->escape, 1);
+	return 0;
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+	int saved = errno, poisoning = me && me->poisoning && signo == SIGBUS;
+
+	if (is_synchronous(info)) {
+		if (!recovered(info, ((ucontext_t *)context)->uc_mcontext.gregs))
+			hand_over(signo, info, context);
+	} else if (!poisoning) {
 		hand_over(signo, info, context);
 	}
 	errno = saved;
@@ -301,7 +352,7 @@ static int is_ours(const struct sigaction *action)
 	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_fault;
 }
 
-static void take(int signo, struct history *past)
+static int take(int signo, struct history *past)
 {
 	struct sigaction mine = { .sa_sigaction = on_fault,
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
@@ -309,17 +360,22 @@ static void take(int signo, struct history *past)
 
 	sigemptyset(&mine.sa_mask);
 	sigaction(signo, NULL, &current);
-	if (is_ours(&current) || past->count == HISTORY)
-		return;
+	if (is_ours(&current))
+		return 0;
+	if (past->count == HISTORY)
+		return -1;
 	past->before[past->count++] = current;
-	sigaction(signo, &mine, NULL);
+	return sigaction(signo, &mine, NULL);
 }
 
-/* Puts the handler in front of whatever handles the two signals now. */
-void copymc_trap_install(void)
+/* Puts the handler in front of whatever handles its signals now; -1: too many did. */
+int copymc_trap_install(void)
 {
-	take(SIGSEGV, &segv);
-	take(SIGBUS, &bus);
+	int failed = 0;
+
+	for (int i = 0; i < SIGNALS; i++)
+		failed |= take(signals[i], &histories[i]);
+	return failed;
 }
 
 static void give_back(int signo, struct history *past)
@@ -334,8 +390,8 @@ static void give_back(int signo, struct history *past)
 /* Restores the handlers that were there before the last installation. */
 void copymc_trap_remove(void)
 {
-	give_back(SIGSEGV, &segv);
-	give_back(SIGBUS, &bus);
+	for (int i = 0; i < SIGNALS; i++)
+		give_back(signals[i], &histories[i]);
 }
 
 extern const struct raw_entry __start___ex_table[] __attribute__((visibility("hidden")));
@@ -347,12 +403,12 @@ int copymc_table_add_own(void)
 	return copymc_table_add(__start___ex_table, __stop___ex_table);
 }
 
-static void end_thread(void *thread)
+static void end_thread(void *ending)
 {
-	stack_t none = { .ss_flags = SS_DISABLE };
+	struct thread *thread = ending;
 
 	me = NULL;
-	sigaltstack(&none, NULL);
+	sigaltstack(&thread->stack_before, NULL);
 	free(thread);
 }
 
@@ -373,15 +429,16 @@ static int begin_thread(void)
 	pthread_once(&thread_once, make_key);
 	pthread_setspecific(thread_key, thread);
 	stack.ss_sp = thread->stack;
-	sigaltstack(&stack, NULL);
+	sigaltstack(&stack, &thread->stack_before);
 	me = thread;
 	return 0;
 }
 
 /*
  * Copies once and tells what happened: the return value, the faults taken, those
- * in [watch, watch_end), the last one's payload. A fault that no table knows ends
- * the call with `escaped`. Returns -1 where memory for the thread's state lacks.
+ * in [watch, watch_end), the last one's payload. A fault that no table knows, one
+ * more than COPYMC_FAULTS_MOST and an instruction that traps end the call with `escaped`.
+ * Returns -1 where memory for the thread's state lacks.
  */
 int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t size,
 			const void *watch, const void *watch_end, struct copymc_outcome *out)
@@ -393,7 +450,7 @@ int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t siz
 	me->io_error = 0;
 	me->watch = watch;
 	me->watch_end = watch_end;
-	if (sigsetjmp(me->escape, 1) == 0) {
+	if (sigsetjmp(me->escape, 0) == 0) {	/* the handler blocks no signal */
 		me->guarded = 1;
 		out->returned = kernel(dst, src, size);
 	} else {
@@ -433,11 +490,13 @@ int copymc_hwpoison(void *address, size_t size)
 
 	if (!me && begin_thread())
 		return ENOMEM;
-	if (sigsetjmp(me->escape, 1) == 0) {
+	me->poisoning = 1;
+	if (sigsetjmp(me->escape, 0) == 0) {
 		me->guarded = 1;
 		error = madvise(address, size, MADV_HWPOISON) ? errno : 0;
 	}
 	me->guarded = 0;
+	me->poisoning = 0;
 	return error;
 }
 
