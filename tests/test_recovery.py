@@ -38,7 +38,7 @@ def test_flagged_completes_sets_its_flag_and_invents_zeroes(areas: tuple[Armed, 
     setup = Setup(KERNELS["flagged"], KERNELS["flagged"].addresses[0], src, dst)
     reason, outcome = setup.case(CopyCase(300, src_fault=100))
     assert (reason, outcome.returned, outcome.escaped) == (Reason.RIGHT, 0, False)
-    arrived = ctypes.string_at(dst.start + 64, 300)
+    arrived = ctypes.string_at(dst.start + contract.MARGIN, 300)
     assert arrived[:100] == ctypes.string_at(src.bad - 100, 100)
     assert arrived[100:] == bytes(200)
 

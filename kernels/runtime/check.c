@@ -6,7 +6,7 @@
 #define MARGIN 64	/* canary bytes on each side of the destination */
 #define OFFSETS 64	/* offsets of each pointer in the small check */
 
-/* Fills an area with bytes that are never 0 and follow no short period. */
+/* Fills an area with bytes that are never 0 or 255 and follow no short period. */
 void copymc_fill(void *area, size_t size, uint64_t seed)
 {
 	unsigned char *byte = area;
@@ -14,7 +14,7 @@ void copymc_fill(void *area, size_t size, uint64_t seed)
 
 	for (size_t i = 0; i < size; i++) {
 		state = state * 6364136223846793005u + 1442695040888963407u;
-		byte[i] = (unsigned char)(1 + (state >> 33) % 255);
+		byte[i] = (unsigned char)(1 + (state >> 33) % 254);
 	}
 }
 

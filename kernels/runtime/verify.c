@@ -3,11 +3,13 @@
  * before the first bad one arrive, no other byte changes, and the return value
  * counts the rest.
  */
+#include <signal.h>
 #include <string.h>
 
 #include "copymc.h"
 
-#define MARGIN 64	/* bytes around the destination that must stay 0 */
+#define MARGIN COPYMC_MARGIN
+#define CANARY 0xff	/* neither a byte of any source nor what zeroing leaves */
 #define DENSE 128	/* up to this size every fault position is tried */
 #define NEAR 72		/* beyond it, every position this near to both ends */
 #define STRIDE 61	/* and every so many between */
@@ -19,30 +21,51 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static int nonzero(const char *byte, size_t size)
+static int changed(const char *byte, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		if (byte[i])
-			return 1;
-	return 0;
+	return size && ((unsigned char)byte[0] != CANARY || memcmp(byte, byte + 1, size - 1));
 }
 
-/* What is wrong with the bytes before and past the end that the call reports. */
+/* The bytes of the destination that a call answers for, from its first one. */
+struct claim {
+	size_t arrived;		/* these are the source's */
+	size_t untouched;	/* from here on to `room` nothing was written */
+	size_t room;
+};
+
 static int judge_bytes(const struct copymc_setup *setup, const struct copymc_case *c,
-		       const char *dst, const char *src, size_t reported, size_t room)
+		       const char *dst, const char *src, struct claim claim)
 {
 	const char *pristine = setup->pristine + (src - setup->src_start);
-	size_t good = least(c->size, (size_t)(setup->src_bad - src));
+	size_t good = least(c->size + MARGIN, (size_t)(setup->src_bad - src));
 
 	if (memcmp(src - MARGIN, pristine - MARGIN, good + MARGIN))
 		return COPYMC_SOURCE;
-	if (memcmp(dst, pristine, reported))
+	if (memcmp(dst, pristine, claim.arrived))
 		return COPYMC_PREFIX;
-	if (nonzero(dst + reported, room - reported))
+	if (changed(dst + claim.untouched, claim.room - claim.untouched))
 		return COPYMC_OVERRUN;
-	if (nonzero(dst - MARGIN, MARGIN))
+	if (changed(dst - MARGIN, MARGIN))
 		return COPYMC_UNDERRUN;
 	return COPYMC_RIGHT;
+}
+
+/*
+ * What the contract and the return value claim of the destination. A flagged copy
+ * invents what it could not read; an error without a count says nothing of how
+ * much arrived. Neither may write past the last byte.
+ */
+static struct claim claimed(const struct copymc_setup *setup, const struct copymc_case *c,
+			    const struct copymc_outcome *out, size_t copied, size_t room)
+{
+	size_t whole = least(c->size, room), reported;
+
+	if (setup->plain || setup->flagged)
+		return (struct claim){ copied, whole, room };
+	if (setup->status && out->returned)
+		return (struct claim){ 0, whole, room };
+	reported = least(c->size - out->returned, copied);
+	return (struct claim){ reported, reported, room };
 }
 
 /* A side's first byte: before the bad bytes, or at an offset in them. */
@@ -68,6 +91,10 @@ static char *lower(char *a, char *b)
 static int judge_call(const struct copymc_setup *setup, const struct copymc_case *c,
 		      const struct copymc_outcome *out, size_t copied)
 {
+	if (out->escaped && out->signo != SIGSEGV && out->signo != SIGBUS)
+		return COPYMC_STRAYED;
+	if (out->escaped && out->faults > COPYMC_FAULTS_MOST)
+		return COPYMC_ENDLESS;
 	if (setup->plain)
 		return copied < c->size && !out->escaped ? COPYMC_SUCCESS : COPYMC_RIGHT;
 	if (out->escaped)
@@ -99,7 +126,7 @@ int copymc_verify_case(const struct copymc_setup *setup, const struct copymc_cas
 	size_t copied = least(least(c->size, room), (size_t)(setup->src_bad - good_src));
 	int wrong, bytes;
 
-	memset(good_dst - MARGIN, 0, room + MARGIN);
+	memset(good_dst - MARGIN, CANARY, room + MARGIN);
 	if (copymc_guarded_call(setup->kernel, dst, src, c->size, setup->src_bad,
 				setup->src_bad + setup->bad_size, out))
 		return COPYMC_ESCAPED;
@@ -108,16 +135,10 @@ int copymc_verify_case(const struct copymc_setup *setup, const struct copymc_cas
 		return wrong;	/* nothing is said of the bytes, or a lie */
 	if (setup->flagged)
 		bad_again(setup);
-	if (setup->status && out->returned)	/* how much arrived is not told */
-		return wrong ? wrong : judge_bytes(setup, c, good_dst, good_src, 0, 0);
-	if (setup->plain || setup->flagged)
-		bytes = judge_bytes(setup, c, good_dst, good_src, copied, room);
-	if (setup->plain || setup->flagged)
-		return bytes ? bytes : wrong;
-	if (out->returned > c->size)
+	if (!setup->plain && !setup->flagged && !setup->status && out->returned > c->size)
 		return COPYMC_COUNT;
 	bytes = judge_bytes(setup, c, good_dst, good_src,
-			    least(c->size - out->returned, copied), room);
+			    claimed(setup, c, out, copied, room));
 	return bytes ? bytes : wrong;
 }
 
@@ -148,6 +169,7 @@ static void tally(const struct copymc_setup *setup, const struct copymc_case *c,
 		total->excess_most = excess(setup, c, &out);
 	if (!wrong)
 		return;
+	total->reasons[wrong]++;
 	if (!total->mismatches++) {
 		total->first = *c;
 		total->reason = wrong;
