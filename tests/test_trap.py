@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from bench.machine import catalog, contract
 from bench.machine.faults.guard import GuardPage
 from bench.model import CopymcError
 from tests import planted
+
+BUS_MCEERR_AR, BUS_MCEERR_AO = 4, 5
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -164,7 +165,7 @@ def test_tables_change_while_other_threads_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "number"), [(1, 0xDEAD), (2, 14), (4, 14), (14, 0xDEAD), (15, 14)]
+    ("kind", "number"), [(1, 0xDEAD), (2, 14), (4, 14), (14, 0xDEAD), (15, 14), (0x10002, 14)]
 )
 def test_entry_types_leave_the_trap_number_where_the_kernel_does(
     tmp_path: Path, kind: int, number: int
@@ -178,11 +179,8 @@ def test_entry_types_leave_the_trap_number_where_the_kernel_does(
         + "ENTRY(planted)\n movl $0xdead, %eax\n1: movb (src), %cl\n2: ret\n"
         "EXTABLE(1b, 2b)\nEND(planted)\n"
     )
-    target = tmp_path / "typed.so"
-    command = ["cc", "-shared", "-fPIC", "-DPHASE=0", "-o", str(target), str(source)]
-    subprocess.run([*command, str(planted.HERE / "table.c")], check=True)
-    library = ctypes.CDLL(str(target))
-    start, _, first, last = (ctypes.c_size_t * 4).in_dll(library, "planted")
+    one = planted.load_source(source, tmp_path)
+    start, first, last = one.kernel.addresses[0], one.table_start, one.table_stop
     contract.install()
     table = contract.add_table(first, last)
     area = GuardPage().arm()
@@ -190,3 +188,118 @@ def test_entry_types_leave_the_trap_number_where_the_kernel_does(
     contract.remove_table(table)
     area.close()
     assert outcome.returned == number
+
+
+SENDS_ITSELF = """
+#include "asmdefs.h"
+ENTRY(planted)
+	movq	dst, %r10	/* siginfo */
+	movq	src, %rdi	/* process */
+	movq	bytes, %rsi	/* thread */
+	movl	$7, %edx	/* SIGBUS */
+	movl	$297, %eax	/* rt_tgsigqueueinfo */
+	syscall
+1:	movl	$0, %eax	/* interrupted here, where a table has an entry */
+	ret
+2:	movl	$1, %eax
+	ret
+	EXTABLE(1b, 2b)
+END(planted)
+"""
+SEND = """
+import ctypes, os, signal, struct, sys, threading
+from pathlib import Path
+from bench.machine import contract
+from tests import planted
+if sys.argv[1] == "handled":
+    signal.signal(signal.SIGBUS, lambda *_: print("told"))
+one = planted.load_source(Path(sys.argv[2]), Path(sys.argv[2]).parent)
+contract.install()
+contract.add_table(one.table_start, one.table_stop)
+info = ctypes.create_string_buffer(128)
+struct.pack_into("iii", info, 0, signal.SIGBUS, 0, int(sys.argv[3]))
+outcome = contract.guarded_call(
+    one.kernel.addresses[0], ctypes.addressof(info), os.getpid(), threading.get_native_id()
+)
+print(outcome.returned, outcome.faults, outcome.escaped)
+"""
+
+
+def send(folder: Path, before: str, code: int) -> subprocess.CompletedProcess[str]:
+    """A kernel that sends its own thread a SIGBUS with that si_code."""
+    source = folder / "sends.S"
+    source.write_text(SENDS_ITSELF)
+    command = [sys.executable, "-c", SEND, before, str(source), str(code)]
+    root = planted.HERE.parent.parent
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, cwd=root
+    )
+
+
+def test_poison_that_somebody_else_found_moves_no_instruction_pointer(tmp_path: Path) -> None:
+    done = send(tmp_path, "handled", BUS_MCEERR_AO)
+    assert sorted(done.stdout.splitlines()) == ["0 0 False", "told"], done.stderr
+
+
+def test_poison_that_somebody_else_found_is_not_swallowed(tmp_path: Path) -> None:
+    done = send(tmp_path, "default", BUS_MCEERR_AO)
+    assert (done.returncode, done.stdout) == (-signal.SIGBUS, "")
+
+
+def test_poison_that_the_copy_consumed_continues_at_the_fixup(tmp_path: Path) -> None:
+    assert send(tmp_path, "default", BUS_MCEERR_AR).stdout == "1 1 False\n"
+
+
+@pytest.mark.parametrize(
+    ("signo", "code"),
+    [("SIGTRAP", "int3"), ("SIGILL", "ud2"), ("SIGFPE", "xorl %eax, %eax\n div %eax")],
+)
+def test_an_instruction_that_traps_ends_a_guarded_call_and_nothing_else(
+    tmp_path: Path, signo: str, code: str
+) -> None:
+    source = tmp_path / "traps.S"
+    source.write_text(f'#include "asmdefs.h"\nENTRY(planted)\n {code}\n ret\nEND(planted)\n')
+    one = planted.load_source(source, tmp_path)
+    contract.install()
+    outcome = contract.guarded_call(one.kernel.addresses[0], 0, 0, 0)
+    assert (outcome.escaped, outcome.signo) == (True, signal.Signals[signo])
+    load = f"from pathlib import Path\nfrom tests import planted\nfold = Path({str(tmp_path)!r})\n"
+    call = (
+        "import ctypes\nfrom bench.machine import contract\ncontract.install()\n"
+        "one = planted.load_source(fold / 'traps.S', fold)\n"
+        "ctypes.CFUNCTYPE(None)(one.kernel.addresses[0])()\nprint('alive')"
+    )
+    done = run(load + call)
+    assert (done.returncode, done.stdout) == (-signal.Signals[signo], "")
+
+
+def test_a_fixup_that_never_ends_is_cut_off(tmp_path: Path) -> None:
+    one = planted.load("retries_for_ever", tmp_path)
+    contract.install()
+    table = contract.add_table(one.table_start, one.table_stop)
+    area, good = GuardPage().arm(), GuardPage().arm()
+    outcome = contract.guarded_call(one.kernel.addresses[0], good.start, area.bad, 1)
+    contract.remove_table(table)
+    area.close()
+    good.close()
+    assert outcome.escaped
+    assert outcome.faults > 100
+
+
+def test_removing_a_table_that_is_none_changes_nothing() -> None:
+    own = contract.own_table()
+    for handle in (-1, 64, 1 << 20):
+        contract.remove_table(handle)
+    kernel = catalog.find("fragile")
+    assert contract.coverage(kernel.addresses[0], kernel.ends[0])[0] == 7
+    assert own >= 0
+
+
+def test_too_many_handlers_in_between_are_an_error() -> None:
+    done = run("import signal\nfrom bench.machine import contract\n"
+               "from bench.model import CopymcError\n"
+               "try:\n for _ in range(20):\n"
+               "  contract.install(); signal.signal(signal.SIGBUS, lambda *_: None)\n"
+               "except CopymcError as error:\n print(error)")  # fmt: skip
+    assert "install once" in done.stdout
+

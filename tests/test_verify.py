@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bench.machine.faults.guard import GuardPage
 from bench.measure import verify
 from bench.measure.payload import Payload, indistinguishable, payload
 from bench.model import PHASES, CopymcError, Kernel
+from bench.present import verdicts
 from tests.test_cli import copymc
 
 USABLE = [source for source in SOURCES if source.probe() is None and not source.lethal]
@@ -160,6 +162,25 @@ def test_verify_runs_two_hundred_thousand_cases_on_each_side(few: str) -> None:
     rows = json.loads(few)["kernels"]
     assert {row["side"] for row in rows} == {"source", "destination", "both"}
     assert all(row["cases"] >= 200_000 for row in rows if row["side"] != "both")
+
+
+def _ends_its_process(name: str, phase: int, faults: tuple[str, ...]) -> tuple[verify.Row, ...]:
+    if (name, phase) == ("movsq", 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return (verify.Row(name, faults[0], "source", contract.Tally(cases=phase)),)
+
+
+def test_a_part_that_ends_its_process_is_named_and_the_others_are_still_checked() -> None:
+    kernels = [catalog.find("fragile"), catalog.find("movsq")]
+    events = list(verify.verify(kernels, [GuardPage()], check=_ends_its_process))
+    assert [event.done for event in events] == list(range(1, 9))
+    rows = [row for event in events for row in event.rows]
+    assert sorted(row.tally.cases for row in rows if row.kernel == "fragile") == [0, 1, 2, 3]
+    (crashed,) = [row for row in rows if row.crash]
+    assert (crashed.kernel, crashed.tally.mismatches) == ("movsq", 1)
+    assert "phase 32" in crashed.crash
+    text = verdicts.as_text(verify.merged(rows, ["fragile", "movsq"]), [], ["guard"], 1.0)
+    assert f"movsq: {crashed.crash}" in text
 
 
 def test_verify_exits_with_one_and_shows_the_first_counterexample(

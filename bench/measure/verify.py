@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bench.machine import catalog, contract, linux_build
@@ -65,6 +67,7 @@ class Row:
         entries: exception-table entries of its code at the phases checked.
         hit: those that were taken, on any side.
         first: the first counter-example.
+        crash: how the process that checked it ended; empty where it lived.
 
     """
 
@@ -75,6 +78,7 @@ class Row:
     entries: int = 0
     hit: int = 0
     first: Counterexample | None = None
+    crash: str = ""
 
     @property
     def granularity(self) -> int | None:
@@ -89,6 +93,7 @@ class Row:
             entries=self.entries + other.entries,
             hit=self.hit + other.hit,
             first=self.first or other.first,
+            crash=self.crash or other.crash,
         )
 
 
@@ -219,7 +224,7 @@ def _huge(bench: _Bench, source: FaultSource) -> None:
 def _threads(bench: _Bench, source: FaultSource) -> None:
     """The same from many threads at once, each between areas of its own."""
     found: list[tuple[str, Tally]] = []
-    start = threading.Barrier(THREADS)
+    start = threading.Barrier(THREADS, timeout=60)  # s; armed long before
 
     def work() -> None:
         with _Areas(source) as (src, dst):
@@ -229,11 +234,9 @@ def _threads(bench: _Bench, source: FaultSource) -> None:
                 for size in _OTHER_SIZES[:-1]:
                     found.append((side, setup.one_side(side, size, (0, 3, 8))))
 
-    threads = [threading.Thread(target=work) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(work) for _ in range(THREADS)]:
+            done.result()
     for side, tally in found:
         bench.add(side, source.name, tally)
 
@@ -266,21 +269,55 @@ def _part(name: str, phase_index: int, fault_names: tuple[str, ...]) -> tuple[Ro
     return check_kernel(catalog.find(name), phase_index, faults)
 
 
+Part = tuple[str, int]
+Check = Callable[[str, int, tuple[str, ...]], tuple[Row, ...]]
+
+
 def verify(
-    kernels: Sequence[Kernel], faults: Sequence[FaultSource], libraries: tuple[str, ...] = ()
+    kernels: Sequence[Kernel],
+    faults: Sequence[FaultSource],
+    libraries: tuple[str, ...] = (),
+    check: Check = _part,
 ) -> Iterator[Progress]:
-    """Checks every kernel at every phase, in as many processes as there are CPUs."""
+    """Checks every kernel at every phase, in as many processes as there are CPUs.
+
+    A part that ends its process is a violation of its kernel, not the end of the others.
+    """
     names = tuple(source.name for source in faults)
+    contracts = {kernel.name: kernel.contract for kernel in kernels}
     parts = [(k.name, phase) for k in kernels for phase in range(len(set(k.addresses)))]
-    spawn = multiprocessing.get_context("spawn")
-    workers = len(os.sched_getaffinity(0))
-    with ProcessPoolExecutor(workers, spawn, initializer=_load, initargs=(libraries,)) as pool:
-        futures = [pool.submit(_part, name, phase, names) for name, phase in parts]
+    left = dict.fromkeys(parts)
+    with suppress(BrokenProcessPool):
+        for part, rows in _together(parts, names, libraries, check):
+            del left[part]
+            yield Progress(len(parts) - len(left), len(parts), rows)
+    for done, part in enumerate(left, len(parts) - len(left) + 1):
         try:
-            for done, future in enumerate(as_completed(futures), 1):
-                yield Progress(done, len(parts), future.result())
+            ((_, rows),) = _together([part], names, libraries, check)
+        except BrokenProcessPool:
+            rows = (_crashed(part, contracts[part[0]]),)
+        yield Progress(done, len(parts), rows)
+
+
+def _together(
+    parts: Sequence[Part], names: tuple[str, ...], libraries: tuple[str, ...], check: Check
+) -> Iterator[tuple[Part, tuple[Row, ...]]]:
+    """Parts with their rows as they end; BrokenProcessPool where one ends its process."""
+    spawn = multiprocessing.get_context("spawn")
+    workers = min(len(parts), len(os.sched_getaffinity(0))) or 1
+    with ProcessPoolExecutor(workers, spawn, initializer=_load, initargs=(libraries,)) as pool:
+        futures = {pool.submit(check, *part, names): part for part in parts}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _crashed(part: Part, contract_: str) -> Row:
+    name, phase_index = part
+    how = f"the process that checked phase {PHASES[phase_index]} ended: it destroys what it runs in"
+    return Row(name, contract_, SIDES[0], Tally(mismatches=1), crash=how)
 
 
 def merged(parts: Sequence[Row], order: Sequence[str]) -> tuple[Row, ...]:

@@ -64,6 +64,10 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _example(row: Row, trees: str) -> Iterator[str]:
+    if row.crash:
+        yield ""
+        yield f"{row.kernel}: {row.crash}"
+        yield f"  copymc verify --kernel {row.kernel}{trees}"
     if row.first is None:
         return
     violation = row.first.violation
@@ -110,6 +114,7 @@ def _json_row(row: Row) -> dict[str, object]:
         "first": {"command": first.command, "reason": first.violation.reason.text}
         if first
         else None,
+        "crash": row.crash,
     }
 
 

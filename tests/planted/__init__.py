@@ -26,9 +26,15 @@ class Planted:
 
 def load(name: str, folder: Path) -> Planted:
     """Assembles and loads a planted kernel."""
+    return load_source(HERE / f"{name}.S", folder)
+
+
+def load_source(source: Path, folder: Path) -> Planted:
+    """The same for a source that lies elsewhere."""
+    name = source.stem
     target = folder / f"{name}.so"
     command = ["cc", "-shared", "-fPIC", "-DPHASE=0", f"-I{INCLUDE}", "-o", str(target)]
-    subprocess.run([*command, str(HERE / f"{name}.S"), str(HERE / "table.c")], check=True)
+    subprocess.run([*command, str(source), str(HERE / "table.c")], check=True)
     library = ctypes.CDLL(str(target))
     start, end, first, last = (ctypes.c_size_t * 4).in_dll(library, "planted")
     kernel = Kernel(name, "uncopied", name not in PROBING, "copy", (), "", (start,) * 4, (end,) * 4)
