@@ -83,3 +83,16 @@ def test_an_entry_that_no_case_takes_shows_in_the_coverage(tmp_path: Path) -> No
     row = rows["source"]
     assert row.entries == 5
     assert row.hit < row.entries
+
+
+def test_a_change_behind_the_copied_bytes_is_seen_in_the_case_that_made_it(tmp_path: Path) -> None:
+    bug = planted.load("changes_the_source_behind", tmp_path)
+    contract.install()
+    table = contract.add_table(bug.table_start, bug.table_stop)
+    src, dst = SOURCES[0].arm(), SOURCES[0].arm()
+    setup = contract.Setup(bug.kernel, bug.kernel.addresses[0], src, dst)
+    reason, outcome = setup.case(contract.CopyCase(3))
+    contract.remove_table(table)
+    src.close()
+    dst.close()
+    assert (reason, outcome.returned, outcome.faults) == (Reason.SOURCE, 0, 0)
