@@ -23,11 +23,15 @@ from bench.model import PHASES, CopymcError, Kernel, Plan, Scalar, Study, Unavai
 from bench.units import parse_offsets, parse_sizes
 
 if TYPE_CHECKING:
+    from bench.evidence.claims import Context, Finding
     from bench.evidence.estimates import Selection, Table
     from bench.machine.faults.area import FaultSource
     from bench.machine.linux_build import Built
     from bench.measure.campaign import Campaign
     from bench.measure.verify import Row
+    from bench.present.document import Document
+
+_FEW_POINTS = 24  # up to which a report in text lists every case unasked
 
 FAILED = 2
 """Exit status of what could not run."""
@@ -79,15 +83,12 @@ def parser() -> argparse.ArgumentParser:
     info.set_defaults(stage=_info)
     _add_run(stages.add_parser("run", help="measure, write a results file, print the answer"))
     _add_verify(stages.add_parser("verify", help="prove the recovery contract with real faults"))
-    compare = stages.add_parser("compare", help="two kernel trees, measured in one run")
-    _add_run(compare)
-    compare.add_argument("--fail-above", type=float, metavar="PERCENT",
-                         help="exit with 1 where a routine is slower by more")  # fmt: skip
-    compare.set_defaults(stage=_compare, preset="quick")
-    report = stages.add_parser("report", help="tables of a results file")
+    _add_compare(stages.add_parser("compare", help="two results files, or two kernel trees"))
+    report = stages.add_parser("report", help="tables and claims of one results file, or of many")
     _add_files(report)
-    report.add_argument("--format", choices=("text", "json"), default="text")
-    report.add_argument("--output", type=Path, help="write there instead of standard output")
+    _add_output(report)
+    report.add_argument("--cases", action="store_true", help="every case, in text as well")
+    _add_mix(report)
     report.set_defaults(stage=_report)
     plot = stages.add_parser("plot", help="plots of a results file")
     _add_files(plot)
@@ -96,6 +97,46 @@ def parser() -> argparse.ArgumentParser:
                       help="default: png and svg; can be repeated")  # fmt: skip
     plot.set_defaults(stage=_plot)
     return top
+
+
+_FORMATS = ("text", "markdown", "html", "json")
+
+
+def _add_output(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--format", choices=_FORMATS, default="text")
+    stage.add_argument("--output", type=Path, help="write there instead of standard output")
+
+
+def _add_mix(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--mix", metavar="NAME|FILE", action="append", default=[],
+                       help="page, block, fleet or a bpftrace histogram; default: the first three",
+                       )  # fmt: skip
+
+
+def _add_compare(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("files", nargs="*", type=Path, metavar="BASE NEW", help="results files")
+    compare.add_argument("--control", metavar="KERNEL",
+                         help="kernel to whose time all are set, or none; default: memcpy",
+                         )  # fmt: skip
+    compare.add_argument("--margin", type=_percent, default=0.03, metavar="PERCENT",
+                         help="changes proved smaller are the same; default: 3")  # fmt: skip
+    compare.add_argument("--fail-above", type=_percent, metavar="PERCENT",
+                         help="exit with 1 where a case or routine is slower by more",
+                         )  # fmt: skip
+    compare.add_argument("--format", choices=_FORMATS, default="text", help="of two files")
+    _add_run(compare)
+    compare.set_defaults(stage=_compare, preset="quick")
+
+
+def _percent(text: str) -> float:
+    """The share that `5`, `5%` or `0.5` percent names."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 5 or 5%")
+    return value / 100
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -117,6 +158,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--label", help="last part of the results file's name; default: the preset")
     run.add_argument("--output", type=Path, metavar="FILE", help="results file")
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
+    run.add_argument("--verify", action="store_true",
+                     help="prove the recovery contract first and store the verdicts")  # fmt: skip
+    _add_mix(run)
     run.set_defaults(stage=_run, compared=None)
 
 
@@ -173,6 +217,7 @@ def _add_files(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("--size", metavar="LIST")
     stage.add_argument("--delta", metavar="LIST")
     stage.add_argument("--src-offset", metavar="LIST")
+    stage.add_argument("--geometry", metavar="CLASS,...", help="such as 0, 1..15, 64n, other, odd")
 
 
 def _count(text: str) -> int:
@@ -201,10 +246,12 @@ def _run(args: argparse.Namespace) -> int:
     for line in noise.warnings(cpu, facts):
         print(f"warning: {line}", file=sys.stderr)
     _prove(kernels)
+    context = _context(args)
+    verified = _verified(kernels, libraries) if args.verify else {}
     campaign, stopped = _measure(args, plan, cpu, libraries)
-    study = Study({**facts, **_metadata(args, plan, now)}, campaign.processes, str(path))
-    study = _keep(study, path)
-    _answer(study, time.monotonic() - start, campaign, args.compared)
+    metadata = {**facts, **verified, **_metadata(args, plan, now)}
+    study = _keep(Study(metadata, campaign.processes, str(path)), path)
+    _answer(study, time.monotonic() - start, campaign, args.compared, context)
     if args.plot and study.processes:
         _draw(_table(study), _beside(study.source), ("png", "svg"))
     status = _status(campaign, stopped)
@@ -280,6 +327,29 @@ def _prove(kernels: Sequence[Kernel]) -> None:
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly and is not timed: {wrong}")
 
 
+def _verified(kernels: Sequence[Kernel], libraries: tuple[str, ...]) -> dict[str, Scalar]:
+    """The verdicts of verify on the kernels to be timed, as one entry of the metadata."""
+    from bench.measure import verify as stage  # noqa: PLC0415
+    from bench.present import verdicts  # noqa: PLC0415
+
+    faults, missing = stage.usable_sources(None, allow_lethal=False)
+    if not faults:
+        _note(f"not verified: {missing[0].name} is unavailable: {missing[0].reason}")
+        return {}
+    rows = _checked([k for k in kernels if k.role == "copy"], faults, libraries)
+    found = verdicts.as_json(rows, missing)
+    kept = {"kernels": found["kernels"], "faults": [source.name for source in faults]}
+    return {"verified": json.dumps(kept, separators=(",", ":"))}
+
+
+def _context(args: argparse.Namespace) -> Context:
+    """What the claims weigh by: the mixes of the command line, or the built-in ones."""
+    from bench.evidence.claims import Context  # noqa: PLC0415
+    from bench.evidence.mixes import MIXES, read_mix  # noqa: PLC0415
+
+    return Context(tuple(map(read_mix, args.mix)) or MIXES)
+
+
 def _metadata(args: argparse.Namespace, plan: Plan, now: datetime.datetime) -> dict[str, Scalar]:
     return {
         "copymc_version": __version__,
@@ -347,15 +417,20 @@ def _keep(study: Study, path: Path) -> Study:
 
 
 def _answer(
-    study: Study, seconds: float, campaign: Campaign, compared: tuple[str, str] | None
+    study: Study,
+    seconds: float,
+    campaign: Campaign,
+    compared: tuple[str, str] | None,
+    context: Context,
 ) -> None:
-    from bench.present import text  # noqa: PLC0415
+    from bench.present import plain, report, text  # noqa: PLC0415
 
     if study.processes and compared:
-        print(text.comparison(_table(study), *compared))
+        print(plain.render(report.trees(_table(study), *compared)))
     elif study.processes:
-        print(text.summary(_table(study)))
+        print(plain.render(report.brief(report.summary(_table(study), context))))
     if study.processes:
+        print()
         print("\n".join(text.finished(study.source, seconds, campaign.missing)))
     for failure in campaign.failures:
         _fail(f"worker process {failure.process} did not finish: {failure.reason}")
@@ -374,19 +449,25 @@ def _table(study: Study, selection: Selection | None = None) -> Table:
     return Table(study, selection)
 
 
-def _selected(args: argparse.Namespace) -> Iterator[Table]:
-    """The chosen part of each file."""
-    from bench import results  # noqa: PLC0415
+def _selection(args: argparse.Namespace) -> Selection:
+    from bench.evidence.classes import parse_geometries  # noqa: PLC0415
     from bench.evidence.estimates import Selection  # noqa: PLC0415
 
-    selection = Selection(
+    return Selection(
         kernels=tuple(args.kernel.split(",")) if args.kernel else (),
         sizes=parse_sizes(args.size) if args.size else (),
         deltas=parse_offsets(args.delta, "delta") if args.delta else (),
         src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else (),
+        geometries=parse_geometries(args.geometry) if args.geometry else (),
     )
+
+
+def _selected(args: argparse.Namespace) -> Iterator[Table]:
+    """The chosen part of each file."""
+    from bench import results  # noqa: PLC0415
+
     for file in args.files:
-        table = _table(results.load(file), selection)
+        table = _table(results.load(file), _selection(args))
         if not table.points or not table.kernels:
             raise CopymcError(f"results file {str(file)!r} has no case of this selection")
         yield table
@@ -417,19 +498,10 @@ def _verify_all(
     missing: Sequence[Unavailable],
     libraries: tuple[str, ...],
 ) -> int:
-    from tqdm import tqdm  # noqa: PLC0415
-
-    from bench.measure import verify as stage  # noqa: PLC0415
     from bench.present import verdicts  # noqa: PLC0415
 
     start = time.monotonic()
-    parts: list[Row] = []
-    with _signals(), tqdm(unit="part", disable=None, leave=False) as bar:
-        for event in stage.verify(kernels, faults, libraries):
-            bar.total = event.total
-            bar.update()
-            parts += event.rows
-    rows = stage.merged(parts, [kernel.name for kernel in kernels])
+    rows = _checked(kernels, faults, libraries)
     names = [source.name for source in faults]
     if args.json:
         print(json.dumps(verdicts.as_json(rows, missing), indent=2))
@@ -438,6 +510,23 @@ def _verify_all(
         trees += f" --patch {args.patch}" if args.patch else ""
         print(verdicts.as_text(rows, missing, names, time.monotonic() - start, trees))
     return int(any(row.tally.mismatches for row in rows))
+
+
+def _checked(
+    kernels: Sequence[Kernel], faults: Sequence[FaultSource], libraries: tuple[str, ...]
+) -> tuple[Row, ...]:
+    """One row for each kernel and side, with progress on standard error."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    from bench.measure import verify as stage  # noqa: PLC0415
+
+    parts: list[Row] = []
+    with _signals(), tqdm(unit="part", disable=None, leave=False) as bar:
+        for event in stage.verify(kernels, faults, libraries):
+            bar.total = event.total
+            bar.update()
+            parts += event.rows
+    return stage.merged(parts, [kernel.name for kernel in kernels])
 
 
 def _verify_case(text: str, kernels: Sequence[Kernel], faults: Sequence[FaultSource]) -> int:
@@ -487,7 +576,35 @@ def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_j
 
 
 def _compare(args: argparse.Namespace) -> int:
-    """Two trees, or a tree and its patch, interleaved in one run."""
+    """Two results files; or two trees, or a tree and its patch, interleaved in one run."""
+    if not args.files:
+        return _compare_trees(args)
+    if len(args.files) != 2 or args.linux or args.patch:
+        raise CopymcError("compare needs two results files, BASE and NEW, or --linux twice")
+    return _compare_files(args)
+
+
+def _compare_files(args: argparse.Namespace) -> int:
+    from bench.evidence.compare import CONTROL, compare  # noqa: PLC0415
+    from bench.present import difference  # noqa: PLC0415
+
+    args.geometry = None
+    control = None if args.control == "none" else args.control or CONTROL
+    base, new = _selected(args)
+    found = compare(base, new, control, args.margin)
+    for line in found.warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    if args.format == "json":
+        rows = list(difference.cases(found))
+        output = json.dumps({"cases": rows, "warnings": list(found.warnings)}, indent=2)
+    else:
+        most = {} if args.format == "text" else {"most": None}
+        output = _rendered(difference.document(found, **most), args.format)
+    _put(output, args.output)
+    return int(args.fail_above is not None and bool(found.regressed(100 * args.fail_above)))
+
+
+def _compare_trees(args: argparse.Namespace) -> int:
     from bench.machine import linux_build  # noqa: PLC0415
 
     trees = _trees(_load_trees(args))
@@ -504,11 +621,11 @@ def _compare(args: argparse.Namespace) -> int:
     return _run(args)
 
 
-def _regressed(study: Study, compared: tuple[str, str], percent: float) -> bool:
+def _regressed(study: Study, compared: tuple[str, str], share: float) -> bool:
     """Whether any class of sizes of a shared routine is slower beyond the limit."""
     from bench.evidence.answers import worst_ratio  # noqa: PLC0415
 
-    return worst_ratio(_table(study), *compared) > 1 + percent / 100
+    return worst_ratio(_table(study), *compared) > 1 + share
 
 
 def _trees(manifests: Sequence[str]) -> list[Built]:
@@ -518,19 +635,82 @@ def _trees(manifests: Sequence[str]) -> list[Built]:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from bench.present import text  # noqa: PLC0415
+    """One file in full; of many, what sets their machines apart."""
+    if len(args.files) > 1:
+        return _report_many(args)
+    (table,) = _selected(args)
+    _put(_report_one(args, table), args.output)
+    return 0
 
-    tables = list(_selected(args))
+
+def _report_one(args: argparse.Namespace, table: Table) -> str:
+    from bench.evidence.claims import judge  # noqa: PLC0415
+    from bench.present import report, text  # noqa: PLC0415
+
+    context = _context(args)
     if args.format == "json":
-        rows = [case for table in tables for case in text.cases(table)]
-        output = json.dumps({"cases": rows, "claims": []})
+        claims = [_claim_row(finding) for finding in judge(table, context)]
+        return json.dumps({"cases": list(text.cases(table)), "claims": claims})
+    if args.format == "html":
+        found = report.report(table, context, one_table=True)
+        return _rendered(report.with_pictures(found, _pictures(table)), "html")
+    few = len(table.points) <= _FEW_POINTS or _is_narrow(args)
+    full = args.cases or args.format == "markdown" or few
+    found = report.report(table, context, with_cases=full)
+    return _rendered(found if args.cases else report.brief(found), args.format)
+
+
+def _is_narrow(args: argparse.Namespace) -> bool:
+    """Whether a selection was made, so that its cases are what was asked for."""
+    return any((args.size, args.delta, args.src_offset, args.geometry))
+
+
+def _claim_row(finding: Finding) -> dict[str, object]:
+    return {
+        "id": finding.id,
+        "verdict": finding.verdict,
+        "claim": finding.claim,
+        "text": finding.text,
+        "cases": list(finding.cases),
+        "processes": finding.processes,
+    }
+
+
+def _pictures(table: Table) -> list[tuple[str, str]]:
+    from bench.present import plots  # noqa: PLC0415
+
+    return list(plots.svgs(table))
+
+
+def _report_many(args: argparse.Namespace) -> int:
+    from bench.evidence import archive  # noqa: PLC0415
+    from bench.present import across  # noqa: PLC0415
+
+    found = list(archive.digests(args.files, _context(args), _selection(args)))
+    if args.format == "json":
+        files = [
+            {"file": each.source, "machine": each.name, "claims": [*map(_claim_row, each.findings)]}
+            for each in found
+        ]
+        _put(json.dumps({"files": files}), args.output)
     else:
-        output = "\n\n".join(text.report(table) for table in tables)
-    if args.output is None:
+        _put(_rendered(across.across(found), args.format), args.output)
+    return 0
+
+
+def _rendered(document: Document, form: str) -> str:
+    from bench.present import markdown, page, plain  # noqa: PLC0415
+
+    if form == "html":
+        return page.render(document)
+    return markdown.render(document) if form == "markdown" else plain.render(document)
+
+
+def _put(output: str, path: Path | None) -> None:
+    if path is None:
         print(output)
     else:
-        _write(args.output, output + "\n")
-    return 0
+        _write(path, output + "\n")
 
 
 def _write(path: Path, output: str) -> None:
@@ -541,10 +721,24 @@ def _write(path: Path, output: str) -> None:
 
 
 def _plot(args: argparse.Namespace) -> int:
+    formats = tuple(args.format or ("png", "svg"))
     for table in _selected(args):
         folder = args.output or _beside(table.study.source)
-        _draw(table, folder, tuple(args.format or ("png", "svg")))
+        if args.output and len(args.files) > 1:
+            folder = args.output / _beside(table.study.source).name
+        _draw(table, folder, formats)
+    if len(args.files) > 1:
+        _draw_across(args, formats)
     return 0
+
+
+def _draw_across(args: argparse.Namespace, formats: Sequence[str]) -> None:
+    from bench.evidence import archive  # noqa: PLC0415
+    from bench.evidence.claims import Context  # noqa: PLC0415
+    from bench.present import plots  # noqa: PLC0415
+
+    found = list(archive.digests(args.files, Context(), _selection(args)))
+    _announce(plots.draw_across(found, args.output or args.files[0].parent, formats))
 
 
 def _beside(source: str) -> Path:
@@ -555,8 +749,13 @@ def _beside(source: str) -> Path:
 def _draw(table: Table, folder: Path, formats: Sequence[str]) -> None:
     from bench.present import plots  # noqa: PLC0415
 
+    _announce(plots.draw(table, folder, formats))
+
+
+def _announce(paths: Iterator[Path]) -> None:
     try:
-        for path in plots.draw(table, folder, formats):
+        for path in paths:
             print(f"plot: {path}")
     except OSError as error:
-        raise CopymcError(f"plots in {str(folder)!r}: {error.strerror}; choose --output") from error
+        name = error.filename or "the folder"
+        raise CopymcError(f"plots: {name!r}: {error.strerror}; choose another --output") from error

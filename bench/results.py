@@ -10,6 +10,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache as remembered
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
 _INTEGER = 1 << 32  # above every size, count and number of ours
+_CASE = {"kernel", "size", "src_offset", "delta", "residency"}  # keys that name a case
 _REASON = 200  # characters of a file's own content in an error
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
@@ -130,10 +132,12 @@ def _study(suite: Mapping[str, Any], source: str) -> Study:
         raise CopymcError(f"copymc_format is {version!r}, this version reads {FORMAT}; {_HINT}")
     facts: dict[int, dict[str, Scalar]] = {}
     measured: dict[int, list[Measured]] = {}
+    hoisted = {key: metadata[key] for key in _CASE | set(_HOISTED) if key in metadata}
     for benchmark in suite["benchmarks"]:
+        shared = {**hoisted, **benchmark.get("metadata", {})}
+        case = Case.from_metadata(shared) if shared.keys() >= _CASE else None
         for run in benchmark["runs"]:
-            own = {**benchmark.get("metadata", {}), **run.get("metadata", {})}
-            _take(run, own, {**metadata, **own}, facts, measured)
+            _take(run, shared, case, facts, measured)
     if not measured:
         raise CopymcError("it holds no measured case")
     kept = {key: value for key, value in _plain(metadata).items() if key not in _HOISTED}
@@ -142,38 +146,39 @@ def _study(suite: Mapping[str, Any], source: str) -> Study:
 
 def _take(
     run: Mapping[str, Any],
-    own: Mapping[str, Any],
-    words: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    case: Case | None,
     facts: dict[int, dict[str, Scalar]],
     measured: dict[int, list[Measured]],
 ) -> None:
+    """One run into its place; `case` is that of all runs, unless a run names another."""
+    own = run.get("metadata", {})
+    words = {**shared, **own}
     index = _integer(words, "process")
     if words["name"] == _PROCESS:
-        facts[index] = {"phase": _integer(words, "phase"), **_numbers(_plain(own))}
+        facts[index] = {"phase": _integer(words, "phase"), **_numbers(_plain(words))}
         return
-    facts.setdefault(index, {"phase": _integer(words, "phase")})
-    measured.setdefault(index, []).append(_measured(run["values"], words))
+    if index not in facts:
+        facts[index] = {"phase": _integer(words, "phase")}
+    if case is None or own.keys() & _CASE:
+        case = Case.from_metadata(words)
+    measured.setdefault(index, []).append(_measured(case, run["values"], words))
 
 
-def _measured(values: list[Any], words: Mapping[str, Any]) -> Measured:
-    case, loops = Case.from_metadata(words), _integer(words, "loops")
+def _measured(case: Case, values: list[Any], words: Mapping[str, Any]) -> Measured:
+    loops = _integer(words, "loops")
     if not _plausible(case):
         raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
     if not loops or not values:
         raise CopymcError(f"case {case.name!r} has {len(values)} values of {loops} loops")
     rejected = tuple(int(word) for word in str(words.get("rejected", "")).split())
-    if not set(rejected) <= set(range(len(values))):
+    if rejected and not set(rejected) <= set(range(len(values))):
         raise CopymcError(f"metadata 'rejected' is {rejected}, for {len(values)} values")
-    return Measured(
-        case,
-        loops,
-        _integer(words, "spin", 0),
-        tuple(_values(values)),
-        rejected,
-        tuple(_retries(str(words.get("retries", "")))),
-    )
+    spin, retries = _integer(words, "spin", 0), tuple(_retries(str(words.get("retries", ""))))
+    return Measured(case, loops, spin, _values(values), rejected, retries)
 
 
+@remembered(maxsize=8)
 def _plausible(case: Case) -> bool:
     """Whether the names can be shown and every number is one that a copy can have."""
     p = case.point
@@ -204,13 +209,14 @@ def _numbers(facts: dict[str, Scalar]) -> dict[str, Scalar]:
     return facts
 
 
-def _values(values: list[Any]) -> Iterator[float]:
+def _values(values: list[Any]) -> tuple[float, ...]:
+    """The values, each proved to be a time; by passes in C, as files hold millions."""
     if len(values) > _VALUES_MAX:
         raise CopymcError(f"a run has {len(values)} values, more than {_VALUES_MAX}")
-    for value in values:
-        if type(value) is not float or not 0 < value < 1e6:
-            raise CopymcError(f"value {value!r} is not a time in seconds")
-        yield value
+    if set(map(type, values)) != {float} or not (0 < min(values) and max(values) < 1e6):
+        wrong = next(v for v in values if type(v) is not float or not 0 < v < 1e6)
+        raise CopymcError(f"value {wrong!r} is not a time in seconds")
+    return tuple(values)
 
 
 def _retries(text: str) -> Iterator[tuple[int, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,60 @@ def study(
         facts = {"core_ghz": 4.0, "phase": PHASES[index % 4], "duration": 1.0}
         found.append(Process(index, PHASES[index % 4], facts, tuple(rows)))
     return Study({"date": "2026-01-02 03:04:05", "hypervisor": "none"}, tuple(found), "made up")
+
+
+Cost = Callable[[str, Point, int], float]
+
+
+def grid(sizes: Sequence[int], deltas: Sequence[int] = (0,), src_offset: int = 0) -> list[Point]:
+    """Points of every size at every delta."""
+    return [Point(size, src_offset, delta) for size in sizes for delta in deltas]
+
+
+def made_up(
+    kernels: Sequence[str],
+    points: Sequence[Point],
+    cost: Cost,
+    processes: int = 20,
+    rounds: int = 5,
+    noise: float = 0.001,
+    seed: int = 0,
+    **facts: str,
+) -> Study:
+    """A study of known truth: `cost` gives nanoseconds by kernel, point and process index.
+
+    All kernels of a sub-round share a drift; each value has noise of its own.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for index in range(processes):
+        rows = []
+        for point in points:
+            drift = np.exp(rng.normal(0, 0.05, rounds))
+            for kernel in kernels:
+                values = cost(kernel, point, index) * 1e-9 * drift
+                values = values * np.exp(rng.normal(0, noise, rounds))
+                rows.append(Measured(Case(kernel, point), 100, 0, tuple(map(float, values))))
+        phase = PHASES[index % 4]
+        own = {"core_ghz": 4.0, "phase": phase, "duration": 1.0, "clock_step": 0}
+        found.append(Process(index, phase, own, tuple(rows)))
+    plain = {
+        "date": "2026-01-02 03:04:05",
+        "hypervisor": "none",
+        "cpu_model_name": "Made Up",
+        "cpu_family": "26-2",
+        "kernel_release": "6.99",
+        "libc": "glibc 2.99",
+        "copymc_version": "0.1.0",
+        "source_hash": "0123456789abcdef",
+        "preset": "quick",
+        "seed": 7,
+        "command": "copymc run --preset quick",
+        "string_features": "erms fsrm",
+        "copy_mc_path": "fast_string",
+        "copy_mc_reason": "ERMS present",
+    }
+    return Study({**plain, **facts}, tuple(found), "made-up.json.gz")
 
 
 @pytest.fixture

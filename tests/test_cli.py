@@ -64,10 +64,10 @@ def test_info_lists_what_is_unavailable_with_its_reason(
 def test_a_run_writes_a_file_and_answers(tiny: tuple[Path, str]) -> None:
     path, output = tiny
     assert "Time of fast_string over the time of others" in output
-    assert "A/A twin" in output
+    assert "A/A twin" in " ".join(output.split())
     assert f"results: {path.relative_to(path.parents[2])}" in output
-    wide = [line for line in output.splitlines() if len(line) > 100]
-    assert all(line.startswith("results: ") for line in wide)  # a path cannot be wrapped
+    wide = [line for line in output.splitlines() if len(line) > 72]
+    assert all(line.startswith(("results: ", "  copymc run")) for line in wide)  # stay whole
     study = results.load(path)
     assert [process.phase for process in study.processes] != [study.processes[0].phase] * 4
     assert study.metadata["seed"] == 3
@@ -87,10 +87,11 @@ def test_a_seed_reproduces_loops_and_phases_plan_for_plan(
 def test_a_report_has_every_case_with_its_interval(tiny: tuple[Path, str]) -> None:
     done = copymc("report", str(tiny[0]))
     assert done.returncode == 0
-    assert max(map(len, done.stdout.splitlines())) <= 100
-    heads = [line for line in done.stdout.splitlines() if line.endswith(", hot")]
+    cases = done.stdout.partition("Every case")[2].splitlines()
+    assert max(map(len, cases[: cases.index("To repeat it")])) <= 72
+    heads = [line for line in cases if line.endswith(", hot")]
     assert len(heads) == 4
-    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("fragile ")]
+    rows = [line.split() for line in cases if line.startswith("fragile ")]
     assert len(rows) == 4
     assert all(float(row[2]) <= float(row[1]) <= float(row[3]) for row in rows)
 
@@ -108,7 +109,7 @@ def test_report_json_has_the_documented_keys(tiny: tuple[Path, str], tmp_path: P
     copymc("report", str(tiny[0]), "--format", "json", "--output", str(target))
     for case in json.loads(target.read_text())["cases"]:
         keys = {"kernel", "size", "src_offset", "delta", "residency", "ns", "low", "high"}
-        assert set(case) == keys
+        assert keys <= set(case)
         assert case["low"] <= case["ns"] <= case["high"]
 
 
@@ -117,11 +118,12 @@ def test_a_whole_preset_times_recovered_faults_too(tmp_path: Path) -> None:
     done = copymc("run", "--preset", "quick", "--processes", "1", "--output", str(path))
     assert done.returncode == 0, done.stderr
     report = copymc("report", str(path)).stdout
-    (head,) = [line for line in report.splitlines() if line.startswith("strategy ")]
-    assert head.split()[1] == "none"
-    assert "guard" in head
+    heads = [line.split() for line in report.splitlines() if line.startswith("strategy ")]
+    faults = [fault for head in heads for fault in head[1:]]
+    assert faults[0] == "none"
+    assert "guard" in faults
     rows = [line for line in report.splitlines() if line.startswith("flagged  ")]
-    assert len(rows) == 1
+    assert len(rows) == len(heads)
     done = copymc("plot", str(path), "--output", str(tmp_path / "p"), "--format", "png")
     assert "recovery_cost.png" in done.stdout
 

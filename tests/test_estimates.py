@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.evidence.answers import class_ratios, geometry_class, losses
+from bench.evidence.answers import class_ratios, losses
+from bench.evidence.classes import geometry_class
 from bench.evidence.estimates import Selection, Table, noise
 from bench.model import PHASES, Case, Measured, Point, Process, Study
 from tests.conftest import POINT, study

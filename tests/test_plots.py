@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
-from bench.present.plots import alias_map, phases, ratio, style, throughput
+from bench.present.plots import alias_map, phases, ratio, throughput
 from tests.conftest import study
 
 
@@ -16,7 +17,7 @@ def table() -> Table:
 
 
 def test_throughput_is_size_over_time_with_its_interval(table: Table) -> None:
-    (rows,) = style.panels(table).values()
+    (rows,) = panels(table.points).values()
     line = throughput.line(table, "slow", rows)
     time = table.time("slow")
     assert line.sizes.tolist() == [4096]

@@ -17,7 +17,7 @@ from bench.measure.gate import Gate
 from bench.measure.recovery import NO_FAULT, Recovery, strategies
 from bench.measure.verify import check_kernel
 from bench.model import Block, Case, Point
-from bench.present import text
+from bench.present import report
 from bench.present.plots import recovery as plot
 from tests.conftest import study
 
@@ -108,5 +108,5 @@ def test_single_copies_stand_apart_from_repeated_ones() -> None:
     one = study()
     table = Table(one, Selection(recovery=True))
     assert (table.points, table.kernels) == ((), ())
-    assert text.recovery_lines(Table(one)) == []
+    assert list(report.recovery(Table(one))) == []
     assert plot.figure(Table(one)) is None

@@ -20,32 +20,100 @@ def test_nan_median_is_the_median_of_what_is_there(values: list[float]) -> None:
     assert found == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 20])
-def test_the_exact_bootstrap_agrees_with_random_resampling(count: int) -> None:
-    pairs, weights = stats._resampled_median(count)
-    assert weights.sum() == pytest.approx(1)
-    assert weights.min() > -1e-12
+@pytest.mark.parametrize("count", [8, 13, 20, 40])
+def test_the_interval_lies_where_a_bootstrap_over_processes_would(count: int) -> None:
     rng = np.random.default_rng(3)
-    values = np.sort(rng.normal(size=count))
-    drawn = np.median(values[rng.integers(0, count, (40000, count))], axis=1)
-    medians = values[pairs].mean(axis=1)
-    for limit in np.quantile(drawn, [0.1, 0.5, 0.9]) + 1e-9:
-        exact = weights[medians <= limit].sum()
-        assert exact == pytest.approx(np.mean(drawn <= limit), abs=0.015)
+    samples = rng.normal(size=(300, count))
+    found = stats.median_interval(samples)
+    picks = rng.integers(0, count, (300, 2000, count))
+    drawn = np.median(np.take_along_axis(samples[:, None, :], picks, axis=-1), axis=-1)
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=-1)
+    width = np.median(found.high - found.low)
+    assert np.median(high - low) == pytest.approx(width, rel=0.2)
+    assert np.median(np.abs(found.low - low)) < 0.2 * width
 
 
-@pytest.mark.parametrize("count", [10, 20, 24])
+@pytest.mark.parametrize("count", [6, 8, 10, 12, 20, 24, 40])
 @pytest.mark.parametrize("shape", ["normal", "heavy tails", "skewed"])
-def test_intervals_cover_the_true_median_about_as_often_as_they_say(count: int, shape: str) -> None:
+def test_intervals_cover_the_true_median_as_often_as_they_say(count: int, shape: str) -> None:
     rng = np.random.default_rng(11)
     samples = {
-        "normal": rng.normal(size=(4000, count)),
-        "heavy tails": rng.standard_t(2, size=(4000, count)),
-        "skewed": rng.exponential(size=(4000, count)) - np.log(2),
+        "normal": rng.normal(size=(20000, count)),
+        "heavy tails": rng.standard_t(2, size=(20000, count)),
+        "skewed": rng.exponential(size=(20000, count)) - np.log(2),
     }[shape]
     interval = stats.median_interval(samples)
     covered = np.mean((interval.low <= 0) & (interval.high >= 0))
-    assert 0.925 <= covered <= 0.975
+    assert 0.942 <= covered <= 0.958
+
+
+NOISE = ["drift", "spikes", "bimodal processes", "one slow placement"]
+
+
+def simulated(shape: str, runs: int, processes: int = 20, rounds: int = 30) -> stats.Floats:
+    """What processes say of a pair whose log ratio is 0 but for the named noise: runs by processes.
+
+    The clock drifts as a random walk that both halves of a pair share; spikes hit one value
+    in twenty; processes differ in page placement, three in ten of them by 12 %; one phase of
+    four is 5 % slower. All of these are seen in reference data.
+    """
+    rng = np.random.default_rng(len(shape))
+    size = (runs, processes, rounds)
+    drift = np.cumsum(rng.normal(0, 0.004, size), axis=-1)
+    pair = [drift + rng.normal(0, 0.003, size) for _ in range(2)]
+    if shape == "spikes":
+        pair = [each + (rng.random(size) < 0.05) * rng.exponential(0.5, size) for each in pair]
+    placement = rng.normal(0, 0.002, (runs, processes))
+    if shape == "bimodal processes":
+        placement += 0.12 * (rng.random((runs, processes)) < 0.3)
+    if shape == "one slow placement":
+        placement += 0.05 * (np.arange(processes) % 4 == 0)
+    return stats.nan_median(pair[0] - pair[1]) + placement
+
+
+@pytest.mark.parametrize("shape", NOISE)
+def test_paired_ratios_are_covered_in_93_to_97_percent_under_the_noise_of_real_runs(
+    shape: str,
+) -> None:
+    interval = stats.median_interval(simulated(shape, 3000))
+    truth = float(np.median(simulated(shape, 3000)))  # of all processes that could be drawn
+    covered = float(np.mean((interval.low <= truth) & (interval.high >= truth)))
+    # Phases are dealt out evenly, not drawn, so that an interval over them covers more.
+    assert 0.93 <= covered <= (1.0 if shape == "one slow placement" else 0.97)
+
+
+def test_the_sign_test_is_the_binomial_distribution() -> None:
+    samples = np.array([[1.0] * 9 + [-1.0], [1.0, -1.0] * 5, [1.0] * 10])
+    assert stats.sign_test(samples).tolist() == pytest.approx([22 / 1024, 1.0, 2 / 1024])
+
+
+def test_the_sign_test_is_right_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    p_values = stats.sign_test(rng.normal(size=(20000, 20)))
+    assert np.mean(p_values <= 0.0414) == pytest.approx(0.0414, abs=0.004)  # an attained level
+
+
+def test_an_unknown_sample_has_no_p_value() -> None:
+    assert np.isnan(stats.sign_test(np.array([[np.nan, np.nan]])))[0]
+
+
+def test_adjusted_p_values_are_those_of_benjamini_and_hochberg() -> None:
+    p_values = np.array([0.01, 0.04, np.nan, 0.03, 0.5])
+    adjusted = stats.benjamini_hochberg(p_values)
+    expected = [0.04, 0.16 / 3, np.nan, 0.16 / 3, 0.5]
+    assert adjusted.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_false_discoveries_stay_below_the_rate_that_was_asked_for() -> None:
+    rng = np.random.default_rng(4)
+    wrong, found = 0, 0
+    for _ in range(200):
+        effect = np.where(np.arange(200) < 40, 1.5, 0.0)
+        p_values = stats.sign_test(rng.normal(size=(200, 20)) + effect[:, None])
+        called = stats.benjamini_hochberg(p_values) <= 0.05
+        wrong, found = wrong + int(called[40:].sum()), found + int(called.sum())
+    assert found > 200 * 40 * 0.9
+    assert wrong / found < 0.05
 
 
 def test_processes_without_a_value_are_not_counted() -> None:
@@ -81,16 +149,11 @@ def test_a_median_leaves_its_argument_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 41))
-def test_the_weights_of_every_number_of_processes_are_a_symmetric_distribution(count: int) -> None:
-    pairs, weights = stats._resampled_median(count)
-    assert weights.sum() == pytest.approx(1, abs=1e-9)
-    assert weights.min() > -1e-9
-    assert (pairs[:, 0] <= pairs[:, 1]).all()
-    assert (pairs >= 0).all()
-    assert (pairs < count).all()
-    mass = np.zeros((count, count))
-    mass[pairs[:, 0], pairs[:, 1]] = weights
-    assert np.allclose(mass, mass[::-1, ::-1].T, atol=1e-9)
+def test_ranks_from_both_ends_do_not_cross(count: int) -> None:
+    rank, share = stats._ranks(count, stats.CONFIDENCE)
+    assert 1 <= rank <= (count + 1) // 2
+    assert 0 <= share < 1
+    assert stats.coverage(count, rank) >= stats.CONFIDENCE or rank == 1
 
 
 @given(

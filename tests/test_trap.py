@@ -302,4 +302,3 @@ def test_too_many_handlers_in_between_are_an_error() -> None:
                "  contract.install(); signal.signal(signal.SIGBUS, lambda *_: None)\n"
                "except CopymcError as error:\n print(error)")  # fmt: skip
     assert "install once" in done.stdout
-

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Interval
+from bench.model import SLOWED, TWIN
 
 MARGIN = 0.03
 """A kernel loses where even the near end of the interval is slower by more than this."""
@@ -17,32 +19,16 @@ MARGIN = 0.03
 SAME = 0.01
 """Two routines are the same where the whole interval lies this near to 1."""
 
-SIZE_CLASSES = (1, 64, 128, 512, 2048, 8192, 65536, 1 << 20, 1 << 40)
-"""First sizes of the classes: below a line pair, short rep movs, then by cache level, bytes."""
 
-
-GEOMETRY_CLASSES = (
-    "delta 0",
-    "delta 1..15",
-    "delta 16..31",
-    "delta 32..63",
-    "delta other multiples of 64",
-    "delta other",
-    "odd src_offset",
-)
-"""Classes of pointer pairs in which a kernel behaves alike, by facts of 4 KiB aliasing."""
-
-
-def geometry_class(src_offset: int, delta: int) -> str:
-    """The member of GEOMETRY_CLASSES that holds a pair; offsets in bytes."""
-    if src_offset % 2:
-        return "odd src_offset"
-    if delta % 64 == 0:
-        return "delta other multiples of 64" if delta else "delta 0"
-    for limit in (15, 31, 63):
-        if delta <= limit:
-            return f"delta {(limit + 1) // 2 if limit > 15 else 1}..{limit}"
-    return "delta other"
+def compared(table: Table) -> tuple[str, ...]:
+    """The kernels to compare, without floor, bounds and twins."""
+    return tuple(
+        name
+        for name in table.kernels
+        if name.split(":")[-1] not in ("null", "bridge_null")
+        and not name.startswith("store_")
+        and not name.endswith((TWIN, SLOWED))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.evidence.classes import geometry_class
 from bench.evidence.stats import Floats, Interval, median_interval, nan_median
-from bench.model import PHASES, TWIN, Point, Study
+from bench.model import PHASES, TWIN, Case, Measured, Point, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Selection:
     sizes: tuple[int, ...] = ()
     deltas: tuple[int, ...] = ()
     src_offsets: tuple[int, ...] = ()
+    geometries: tuple[str, ...] = ()
     recovery: bool = False
 
     def takes(self, point: Point) -> bool:
@@ -35,8 +37,12 @@ class Selection:
                 (self.sizes, point.size),
                 (self.deltas, point.delta),
                 (self.src_offsets, point.src_offset),
+                (self.geometries, geometry_class(point.src_offset, point.delta)),
             )
         )
+
+
+_Found = tuple[int, Measured]  # column of the process, and what it measured
 
 
 class _Dither:
@@ -66,27 +72,29 @@ class Table:
     def __init__(self, study: Study, selection: Selection | None = None) -> None:
         chosen = selection or Selection()
         self.study = study
-        found = {m.case.point for p in study.processes for m in p.measured}
-        self.points: tuple[Point, ...] = tuple(sorted(p for p in found if chosen.takes(p)))
         self.selection = chosen
-        self.kernels = tuple(_kernels(study, chosen))
+        by_case = _by_case(study)
+        cases = [case for case in by_case if chosen.takes(case.point)]
+        self.points: tuple[Point, ...] = tuple(sorted({case.point for case in cases}))
+        names = dict.fromkeys(case.kernel for case in cases)
+        self.kernels = tuple(n for n in names if not chosen.kernels or n in chosen.kernels)
         self._rows = {point: row for row, point in enumerate(self.points)}
-        self._values = self._gather()
+        self._made: dict[tuple[str, ...], Floats] = {}
+        self._values = self._gather({c: by_case[c] for c in cases if c.kernel in self.kernels})
 
-    def _gather(self) -> dict[str, Floats]:
+    def _gather(self, by_case: Mapping[Case, Sequence[_Found]]) -> dict[str, Floats]:
         processes = self.study.processes
         rounds = max(len(m.values) for p in processes for m in p.measured)
         shape = (len(self.points), len(processes), rounds)
         found = {kernel: np.full(shape, np.nan) for kernel in self.kernels}
         dither = _Dither(rounds)
-        for column, process in enumerate(processes):
-            step = float(process.facts.get("clock_step", 0)) * 1e-9
-            for m in process.measured:
-                row = self._rows.get(m.case.point)
-                if row is not None and m.case.kernel in found:
-                    line = found[m.case.kernel][row, column, : len(m.values)]
-                    offsets = dither.of(f"{m.case.name} {process.index}", len(line))
-                    line[:] = np.array(m.values) + step / m.loops * offsets
+        steps = [float(process.facts.get("clock_step", 0)) * 1e-9 for process in processes]
+        for case, rows in by_case.items():
+            for column, m in rows:
+                line = found[case.kernel][self._rows[case.point], column, : len(m.values)]
+                offsets = dither.of(f"{case.name} {processes[column].index}", len(line))
+                line[:] = np.array(m.values) + steps[column] / m.loops * offsets
+                if m.rejected:
                     line[list(m.rejected)] = np.nan
         return found
 
@@ -103,11 +111,19 @@ class Table:
 
     def seconds(self, kernel: str) -> Floats:
         """Median seconds per call of each point (rows) in each process (columns)."""
-        return nan_median(self._values[kernel])
+        return self._kept((kernel,), lambda: nan_median(self._values[kernel]))
 
     def log_ratios(self, kernel: str, baseline: str) -> Floats:
         """Median over sub-rounds of log(kernel / baseline), points by processes."""
-        return nan_median(np.log(self._values[kernel]) - np.log(self._values[baseline]))
+        pair = self._values[kernel], self._values[baseline]
+        return self._kept((kernel, baseline), lambda: nan_median(np.log(pair[0] / pair[1])))
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], Floats]) -> Floats:
+        """What was asked for before, or now made; read-only, as it is shared."""
+        if key not in self._made:
+            self._made[key] = make()
+            self._made[key].flags.writeable = False
+        return self._made[key]
 
     def time(self, kernel: str) -> Interval:
         """Seconds per call of each point."""
@@ -135,8 +151,7 @@ class Table:
 
     def mean_ratio(self, kernel: str, baseline: str, rows: Sequence[int]) -> Interval:
         """Geometric mean of the ratio over some points, as one interval (shape ())."""
-        one = self.mean_ratios(kernel, baseline, [rows])
-        return Interval(one.mid[0], one.low[0], one.high[0], one.count[0])
+        return self.mean_ratios(kernel, baseline, [rows]).first()
 
     @cached_property
     def _clocks(self) -> Floats:
@@ -151,19 +166,32 @@ class Table:
 
         Each phase has processes of its own, so their clocks must not differ: cycles.
         """
-        cycles = self.seconds(kernel) * 1e9 * self._clocks
+        cycles = self.cycles(kernel)
         columns = [nan_median(np.where(self.phases == phase, cycles, np.nan)) for phase in PHASES]
         return np.stack(columns, axis=1)
+
+    def cycles(self, kernel: str) -> Floats:
+        """Median core cycles per call of each point (rows) in each process (columns)."""
+        return np.asarray(self.seconds(kernel) * 1e9 * self._clocks)
 
     def has(self, *kernels: str) -> bool:
         """Whether all these kernels were measured."""
         return set(kernels) <= set(self.kernels)
 
 
-def _kernels(study: Study, chosen: Selection) -> Iterator[str]:
-    rows = (m.case for p in study.processes for m in p.measured)
-    names = dict.fromkeys(case.kernel for case in rows if chosen.takes(case.point))
-    return (name for name in names if not chosen.kernels or name in chosen.kernels)
+def _by_case(study: Study) -> dict[Case, list[_Found]]:
+    """What each process (column) measured for every case, in order of first appearance.
+
+    Grouped by identity first: a loaded file has one record for all processes of a case.
+    """
+    same: dict[int, tuple[Case, list[_Found]]] = {}
+    for column, process in enumerate(study.processes):
+        for m in process.measured:
+            same.setdefault(id(m.case), (m.case, []))[1].append((column, m))
+    found: dict[Case, list[_Found]] = {}
+    for case, rows in same.values():
+        found.setdefault(case, []).extend(rows)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Medians with bootstrap intervals over processes; numpy alone, no notion of kernels."""
+"""Medians with intervals over processes, p values; numpy alone, no notion of kernels."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ class Interval:
         """A monotonically increasing function of every end."""
         return Interval(function(self.mid), function(self.low), function(self.high), self.count)
 
+    def first(self) -> Interval:
+        """The first entry alone, shape ()."""
+        return Interval(self.mid[0], self.low[0], self.high[0], self.count[0])
+
 
 def nan_median(values: Floats) -> Floats:
     """Medians over the last axis without the NaNs; NaN where nothing is left."""
@@ -47,80 +51,88 @@ def nan_median(values: Floats) -> Floats:
     return np.where(count > 0, (ends[0] + ends[1]) / 2, np.nan)
 
 
-@cache
-def _resampled_median(count: int) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Where the median of a bootstrap resample of `count` ordered values can lie.
-
-    Returns pairs of ranks, shape (pairs, 2), whose mean is the median, and the exact
-    probability of each pair, so that no random numbers are needed. With N(i) the
-    binomial number of draws among the i smallest, both middle order statistics are
-    known from P(N(i) >= h): Hutson and Ernst, "The exact bootstrap mean and variance
-    of an L-estimator", JRSS B 62 (2000).
-    """
-    half = count // 2
-    if count % 2:
-        below = np.array([_at_least(count, rank, half + 1) for rank in range(count + 1)])
-        ranks = np.arange(count)
-        return np.stack([ranks, ranks], axis=1), np.diff(below)
-    joint = np.zeros((count + 1, count + 1))
-    for i in range(count + 1):
-        for j in range(i, count + 1):
-            joint[i, j] = _joint(count, i, j)
-    pairs, weights = [], []
-    for i in range(1, count + 1):
-        for j in range(i, count + 1):
-            mass = joint[i, j] - joint[i - 1, j]
-            mass -= (joint[i, j - 1] - joint[i - 1, j - 1]) if j > i else 0.0
-            pairs.append((i - 1, j - 1))
-            weights.append(mass)
-    return np.array(pairs), np.array(weights)
-
-
-def _at_least(count: int, rank: int, least: int) -> float:
-    """P(at least `least` of `count` uniform draws are among the `rank` smallest)."""
-    share = rank / count
-    return sum(
-        comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(least, count + 1)
-    )
-
-
-def _joint(count: int, i: int, j: int) -> float:
-    """P(lower middle draw <= rank i and upper middle draw <= rank j), count even, i <= j."""
-    half, share = count // 2, i / count
-    both = _at_least(count, i, half + 1)
-    if j == i:
-        return both
-    exactly = comb(count, half) * share**half * (1 - share) ** half
-    return both + exactly * (1 - (1 - (j - i) / (count - i)) ** half)
-
-
 def median_interval(samples: Floats, confidence: float = CONFIDENCE) -> Interval:
-    """The median over the last axis and its percentile bootstrap interval.
+    """The median over the last axis and its interval.
 
-    samples: one number per process on the last axis, NaN where a process has none.
-    A resample draws as many processes as contributed, with replacement.
+    samples: one number per process on the last axis, NaN where a process has none. The
+    process is the unit, as in a bootstrap over processes, whose percentiles are order
+    statistics too. Those of the bootstrap cover 93.6 % for 20 processes; the interpolated
+    ones here cover what they say, within 0.5 %, for any continuous distribution
+    (Hettmansperger and Sheather, Statistics & Probability Letters 4 (1986)). Fewer than six
+    processes have no 95 % interval: theirs is from the least to the largest.
     """
     shape, flat = samples.shape[:-1], samples.reshape(-1, samples.shape[-1])
     ordered, count = np.sort(flat, axis=-1), np.isfinite(flat).sum(axis=-1)
     ends = np.full((2, len(flat)), np.nan)
     for some in np.unique(count[count > 0]):
         rows = count == some
-        ends[:, rows] = _percentiles(ordered[rows, :some], int(some), confidence)
+        ends[:, rows] = _order_statistics(ordered[rows, :some], int(some), confidence)
     mid, low, high = nan_median(flat), ends[0], ends[1]
     return Interval(
         mid.reshape(shape), low.reshape(shape), high.reshape(shape), count.reshape(shape)
     )
 
 
-def _percentiles(ordered: Floats, count: int, confidence: float) -> Floats:
+def _order_statistics(ordered: Floats, count: int, confidence: float) -> Floats:
     """Both ends for rows of `count` ordered values each; shape (2, rows)."""
-    pairs, weights = _resampled_median(count)
-    medians = (ordered[:, pairs[:, 0]] + ordered[:, pairs[:, 1]]) / 2
-    order = np.argsort(medians, axis=-1, kind="stable")
-    mass = np.cumsum(weights[order], axis=-1)
-    tail = (1 - confidence) / 2
-    low = np.argmax(mass >= tail, axis=-1)
-    high = np.argmax(mass >= 1 - tail - 1e-12, axis=-1)
-    ranked = np.take_along_axis(medians, order, axis=-1)
-    rows = np.arange(len(ordered))
-    return np.stack([ranked[rows, low], ranked[rows, high]])
+    rank, share = _ranks(count, confidence)
+    inner = min(rank + 1, count)
+    low = (1 - share) * ordered[:, rank - 1] + share * ordered[:, inner - 1]
+    high = (1 - share) * ordered[:, count - rank] + share * ordered[:, count - inner]
+    return np.stack([low, high])
+
+
+@cache
+def _ranks(count: int, confidence: float) -> tuple[int, float]:
+    """The rank from either end, counted from 1, and how far to go on to the next."""
+    if coverage(count, 1) < confidence:
+        return 1, 0.0
+    rank = max(k for k in range(1, count // 2 + 1) if coverage(count, k) >= confidence)
+    wide, narrow = coverage(count, rank), coverage(count, rank + 1)
+    way = (wide - confidence) / (wide - narrow)
+    return rank, (count - rank) * way / (rank + (count - 2 * rank) * way)
+
+
+@cache
+def coverage(count: int, rank: int) -> float:
+    """P(a median lies between the rank-th of `count` values from either end): sign test."""
+    if 2 * rank > count:
+        return 0.0
+    return 1 - 2 * sum(comb(count, k) for k in range(rank)) / 2.0**count
+
+
+def sign_test(samples: Floats, value: float = 0.0) -> Floats:
+    """Two-sided p values of the median over the last axis being `value`.
+
+    The sign test: distribution-free, as the interval is. NaN where no process has a sample;
+    samples equal to the value count for neither side.
+    """
+    above = (samples > value).sum(axis=-1)
+    below = (samples < value).sum(axis=-1)
+    count, fewer = above + below, np.minimum(above, below)
+    table = {
+        (n, k): _two_sided(int(n), int(k)) for n, k in zip(count.flat, fewer.flat, strict=True)
+    }
+    flat = [table[n, k] for n, k in zip(count.flat, fewer.flat, strict=True)]
+    known = np.isfinite(samples).any(axis=-1)
+    return np.where(known, np.array(flat).reshape(count.shape), np.nan)
+
+
+@cache
+def _two_sided(count: int, fewer: int) -> float:
+    tail = sum(comb(count, k) for k in range(fewer + 1)) / 2.0**count
+    return min(1.0, 2 * tail)
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """Adjusted p values: rejecting those up to q keeps the false-discovery rate below q.
+
+    Benjamini and Hochberg, JRSS B 57 (1995). One family: all entries that are not NaN.
+    """
+    adjusted = np.full(p_values.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values.flat[known], kind="stable")]
+    ranks = np.arange(1, len(order) + 1)
+    steps = np.minimum(1.0, p_values.flat[order] * len(order) / ranks)
+    adjusted.flat[order] = np.minimum.accumulate(steps[::-1])[::-1]
+    return adjusted

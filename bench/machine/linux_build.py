@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache as remembered
 from pathlib import Path
 
+from bench import cache
 from bench.machine import contract, host, native
 from bench.machine.linux_tree import Tree
 from bench.model import PHASES, CopymcError, Kernel
@@ -75,12 +76,6 @@ def linux_features() -> tuple[str, ...]:
     return tuple(word for word, has in seen.items() if has)
 
 
-def cache_folder() -> Path:
-    """Where built routines are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "copymc"
-
-
 def build(
     tree: Tree,
     features: Sequence[str] | None = None,
@@ -95,7 +90,7 @@ def build(
     for word in chosen:
         if word not in FEATURES:
             raise CopymcError(f"feature {word!r} is unknown; there are {', '.join(FEATURES)}")
-    folder = cache_folder() / _key(tree, chosen)
+    folder = cache.folder() / _key(tree, chosen)
     libraries = tuple(folder / f"phase{phase}.so" for phase in PHASES)
     if not all(library.exists() for library in libraries):
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +113,7 @@ def _key(tree: Tree, features: Sequence[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-@cache
+@remembered
 def _compiler() -> str:
     """The compiler's version; CopymcError without one."""
     try:
@@ -299,7 +294,7 @@ def load(built: Built) -> tuple[Kernel, ...]:
     return tuple(found)
 
 
-@cache
+@remembered
 def _open(library: Path) -> int:
     """Loads a shared object for good, registers its table; its base address."""
     handle = ctypes.CDLL(str(library), mode=os.RTLD_LOCAL | os.RTLD_NOW)

@@ -20,7 +20,7 @@ RECOVERY_SIZE = 4096
 """Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
 
 _ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
-_ODD = ((1, 0), (7, 57))  # (src_offset, delta) where no pointer is aligned
+_OTHER = ((0, 1000), (1, 0), (7, 57))  # (src_offset, delta) in no class of aliasing, and unaligned
 _QUICK_SIZES = (8, 64, 128, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
 _DEFAULT_SIZES = (
     *(1, 8, 16, 33, 64, 96, 127, 128, 129, 256, 511, 512, 1024, 1500, 2048, 3000, 4096),
@@ -95,10 +95,14 @@ def _at_source_start(deltas: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 PRESETS = {
     "quick": Preset(_QUICK_SIZES, _at_source_start(_ALIAS_DELTAS), 10, False),
-    "default": Preset(_DEFAULT_SIZES, (*_at_source_start(_ALIAS_DELTAS), *_ODD), 20, True),
+    "default": Preset(_DEFAULT_SIZES, (*_at_source_start(_ALIAS_DELTAS), *_OTHER), 20, True),
     "full": Preset(
         _FULL_SIZES,
-        (*_at_source_start(_FULL_DELTAS), *_ODD, *((s, d) for s in (8, 32) for d in _ALIAS_DELTAS)),
+        (
+            *_at_source_start(_FULL_DELTAS),
+            *_OTHER,
+            *((s, d) for s in (8, 32) for d in _ALIAS_DELTAS),
+        ),
         40,
         True,
     ),
@@ -152,10 +156,13 @@ def _preset_sizes(preset: Preset, last_level_cache: int) -> tuple[int, ...]:
 
 
 def _rounds(point: Point) -> int:
-    """Sub-rounds at a point: fewer where a call outlasts the chunk or the call itself weighs."""
+    """Sub-rounds at a point: fewer where a call outlasts the chunk or the call itself weighs.
+
+    Fewer, too, where the pointers are in no class of aliasing: many such pairs, one speed.
+    """
     if point.size > 1 << 20:
         return 3 if point.size > 4 << 20 else 16
-    if point.src_offset:
+    if point.src_offset or (point.delta > 64 and point.delta % 64):
         return 16
     return ROUNDS if point.size >= 64 else ROUNDS // 2
 

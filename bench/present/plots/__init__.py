@@ -7,23 +7,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bench.evidence.digest import Digest
     from bench.evidence.estimates import Table
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Draws every plot that the table has data for; the paths written, OSError if it cannot."""
+    from bench.present.plots import style  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in _figures(table):
+        yield from style.save(figure, folder / name, formats)
+
+
+def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+    """Draws the plot that sets many files side by side; the paths written."""
+    from bench.present.plots import across, style  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    yield from style.save(across.figure(digests), folder / "across_machines", formats)
+
+
+def svgs(table: Table) -> Iterator[tuple[str, str]]:
+    """Title and SVG text of every plot that the table has data for; marks show their values."""
+    from bench.present.plots import style  # noqa: PLC0415
+
+    for _, figure in _figures(table):
+        yield figure.get_suptitle(), style.svg(figure)
+
+
+def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
     from bench.present.plots import (  # noqa: PLC0415
         alias_map,
+        latency,
         phases,
         ratio,
         recovery,
-        style,
         throughput,
     )
 
-    folder.mkdir(parents=True, exist_ok=True)
     for name, module in (
         ("throughput", throughput),
+        ("small_copies", latency),
         ("ratio_to_memcpy", ratio),
         ("delta_size_map", alias_map),
         ("phase_spread", phases),
@@ -31,4 +58,4 @@ def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     ):
         figure = module.figure(table)
         if figure is not None:
-            yield from style.save(figure, folder / name, formats)
+            yield name, figure

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats
+from bench.present.hover import group_name
 from bench.present.plots import style
 from bench.units import format_size
 
@@ -32,14 +33,10 @@ def figure(table: Table) -> Figure | None:
         return None
     geometries, sizes, cells = matrix(table)
     fig, (axis,) = style.grid(1, 1, max(3.0, 0.32 * len(geometries) + 0.6))
-    image = axis.imshow(np.log2(cells), cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, aspect="auto")
+    show(fig, axis, cells, f"time of {KERNEL} / {BASELINE}")
     _labels(axis, geometries, sizes)
     if len(sizes) <= _READABLE:
-        _numbers(axis, cells)
-    bar = fig.colorbar(image, ax=axis, extend="both", pad=0.01)
-    ticks = [-3, -2, -1, 0, 1, 2, 3]
-    bar.set_ticks(ticks, labels=[f"{2.0**tick:g}" for tick in ticks])
-    bar.set_label(f"time of {KERNEL} / {BASELINE}")
+        draw_numbers(axis, cells)
     style.finish(fig, table, f"{KERNEL} against {BASELINE} over pointer geometry and size",
                  f"violet, below 1: {KERNEL} is faster; orange, above 1: it is slower")  # fmt: skip
     return fig
@@ -51,10 +48,20 @@ def _labels(axis: Axes, geometries: list[tuple[int, int]], sizes: list[int]) -> 
     axis.set(xlabel="size of one copy", ylabel="src_offset / delta, bytes")
 
 
-def _numbers(axis: Axes, cells: Floats) -> None:
+def show(fig: Figure, axis: Axes, cells: Floats, label: str) -> None:
+    """Ratios as colours, violet below 1 and orange above, with their scale."""
+    image = axis.imshow(np.log2(cells), cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, aspect="auto")
+    bar = fig.colorbar(image, ax=axis, extend="both", pad=0.01)
+    ticks = [-3, -2, -1, 0, 1, 2, 3]
+    bar.set_ticks(ticks, labels=[f"{2.0**tick:g}" for tick in ticks])
+    bar.set_label(label)
+
+
+def draw_numbers(axis: Axes, cells: Floats, size: float = 6.5) -> None:
+    """The ratios themselves, readable on their colours; hover shows three digits."""
     for row, column in np.ndindex(*cells.shape):
         ratio = cells[row, column]
         if np.isfinite(ratio):
             colour = "white" if abs(np.log2(ratio)) > 0.7 * _LIMIT else "black"
-            axis.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=6.5,
-                      color=colour)  # fmt: skip
+            axis.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=size,
+                      color=colour, gid=group_name([f"{ratio:.3f}"]))  # fmt: skip

@@ -34,8 +34,9 @@ def figure(table: Table) -> Figure | None:
     for axis, name in zip(axes, names, strict=True):
         sizes, relative = lines(table, name)
         for column, (phase, (colour, marker)) in enumerate(zip(PHASES, _LOOKS, strict=True)):
-            axis.plot(sizes, relative[:, column], label=f"phase {phase}", color=colour,
-                      marker=marker, markersize=3, lw=1)  # fmt: skip
+            (drawn,) = axis.plot(sizes, relative[:, column], label=f"phase {phase}", color=colour,
+                                 marker=marker, markersize=3, lw=1)  # fmt: skip
+            style.hover(drawn, sizes, list(relative[:, column]), "%")
         style.size_axis(axis, sizes)
         axis.set_title(name)
         axis.set_yscale("symlog", linthresh=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Interval
 from bench.present.plots import style
@@ -19,15 +20,16 @@ def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None without memcpy or anything to set against it."""
-    names, panels = style.copies(table), style.panels(table)
+    names, found = style.copies(table), panels(table.points)
     others = [name for name in names if name != BASELINE]
     if not table.has(BASELINE) or not others:
         return None
-    fig, axes = style.grid(len(panels), 2, 3.1)
-    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+    fig, axes = style.grid(len(found), 2, 3.1)
+    for axis, (title, rows) in zip(axes, found.items(), strict=True):
         for name in others:
             data, look = line(table, name, rows), style.look(names, name)
-            axis.plot(list(rows), data.mid, label=name, **look)
+            (drawn,) = axis.plot(list(rows), data.mid, label=name, **look)
+            style.hover(drawn, list(rows), list(data.mid), "times memcpy")
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip
         axis.axhline(1, color="#000000", lw=0.8)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.stats import Interval
+from bench.present.hover import group_name
 from bench.present.plots import style
 
 _LOOKS = (("#999999", ""), ("#0072B2", "//"), ("#E69F00", ".."), ("#D55E00", "xx"))
@@ -40,7 +41,7 @@ def figure(table: Table) -> Figure | None:
         )
         colour, hatch = _LOOKS[index % len(_LOOKS)]
         label = "no fault" if fault == "none" else f"fault by {fault}"
-        axis.bar(
+        bars_ = axis.bar(
             places + (index - (len(faults) - 1) / 2) * width,
             mid,
             width,
@@ -51,6 +52,8 @@ def figure(table: Table) -> Figure | None:
             label=label,
             capsize=2,
         )
+        for name, bar, value in zip(strategies, bars_, mid, strict=True):
+            bar.set_gid(group_name([f"{name}, {label}: {value:.3g} us"]))
     axis.set_xticks(places, strategies, rotation=20)
     axis.set(ylabel="time of one copy, us", yscale="log")
     axis.grid(True, axis="y", lw=0.4, alpha=0.5)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.evidence.answers import GEOMETRY_CLASSES, geometry_class
+from bench.evidence.answers import compared
 from bench.evidence.estimates import Table
-from bench.model import SLOWED, TWIN
+from bench.present.hover import group_name, with_titles
 from bench.present.text import machine
 from bench.units import format_size
 
@@ -33,14 +36,8 @@ _SETTINGS: Any = {"font.size": 9, "svg.hashsalt": "copymc", "svg.fonttype": "non
 
 
 def copies(table: Table) -> tuple[str, ...]:
-    """The kernels to compare, without floor, bounds and twins; the usual ones first."""
-    names = [
-        name
-        for name in table.kernels
-        if name.split(":")[-1] not in ("null", "bridge_null")
-        and not name.startswith("store_")
-        and not name.endswith((TWIN, SLOWED))
-    ]
+    """The kernels to compare; the usual ones first."""
+    names = compared(table)
     return tuple(sorted(names, key=lambda n: _FIRST.index(n) if n in _FIRST else len(_FIRST)))
 
 
@@ -56,15 +53,6 @@ def look(names: Sequence[str], name: str) -> dict[str, Any]:
         "lw": 1.2,
         "zorder": order,
     }
-
-
-def panels(table: Table) -> dict[str, dict[int, list[int]]]:
-    """For each geometry class that was measured: the table's rows at each size."""
-    found: dict[str, dict[int, list[int]]] = {}
-    for row, point in enumerate(table.points):
-        of_class = found.setdefault(geometry_class(point.src_offset, point.delta), {})
-        of_class.setdefault(point.size, []).append(row)
-    return {name: found[name] for name in GEOMETRY_CLASSES if name in found}
 
 
 def grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
@@ -122,11 +110,30 @@ def _caption(table: Table, note: str) -> str:
     )
 
 
+def hover(line: Artist, sizes: Sequence[float], values: Sequence[float], unit: str) -> None:
+    """Lets an SVG show size and value where the pointer rests on a mark of the line."""
+    pairs = zip(sizes, values, strict=True)
+    name = str(line.get_label())
+    line.set_gid(group_name([f"{name}, {format_size(round(size))}: {value:.3g} {unit}".strip()
+                             for size, value in pairs if np.isfinite(value)]))  # fmt: skip
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text whose marks show their values; equal for equal data."""
+    stream = io.StringIO()
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return with_titles(stream.getvalue())
+
+
 def save(figure: Figure, path: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Writes the figure once for each format; without a date, so that equal data is equal."""
     for extension in formats:
         target = path.with_suffix(f".{extension}")
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(extension)
-        with mpl.rc_context(_SETTINGS):
-            figure.savefig(target, dpi=130, metadata=metadata)
+        metadata = {"pdf": {"CreationDate": None}}.get(extension)
+        if extension == "svg":
+            target.write_text(svg(figure))
+        else:
+            with mpl.rc_context(_SETTINGS):
+                figure.savefig(target, dpi=130, metadata=metadata)
         yield target

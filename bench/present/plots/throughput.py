@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats
 from bench.present.plots import style
@@ -46,12 +47,12 @@ def bound(table: Table) -> Line | None:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None if no kernel was measured."""
-    names, panels = style.copies(table), style.panels(table)
+    names, found = style.copies(table), panels(table.points)
     if not names:
         return None
-    fig, axes = style.grid(len(panels), 2, 3.1)
+    fig, axes = style.grid(len(found), 2, 3.1)
     limit = bound(table)
-    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+    for axis, (title, rows) in zip(axes, found.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
         for name in names:
             _draw(axis, line(table, name, rows), style.look(names, name), name)
@@ -63,7 +64,8 @@ def figure(table: Table) -> Figure | None:
 
 
 def _draw(axis: Axes, data: Line, look: dict[str, Any], label: str) -> None:
-    axis.plot(data.sizes, data.mid, label=label, **look)
+    (drawn,) = axis.plot(data.sizes, data.mid, label=label, **look)
+    style.hover(drawn, list(data.sizes), list(data.mid), "GB/s")
     axis.fill_between(data.sizes, data.low, data.high, color=look["color"], alpha=0.2, lw=0)
 
 

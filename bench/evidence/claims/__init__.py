@@ -1,0 +1,90 @@
+"""Sentences with margins, and their verdicts. A new claim is one entry of CLAIMS."""
+
+from __future__ import annotations
+
+from bench.evidence.claims import choice, geometry, speed, trust
+from bench.evidence.claims.claim import UNDECIDED, Claim, Context, Finding, missing
+from bench.evidence.estimates import Table
+
+__all__ = ["CLAIMS", "Claim", "Context", "Finding", "judge"]
+
+CLAIMS = (
+    Claim(
+        "no-slower-than-memcpy",
+        "The default (fast_string) is no slower than the C library's memcpy.",
+        ("fast_string", "memcpy"),
+        speed.no_slower_claim,
+    ),
+    Claim(
+        "no-slower-than-kernel-memcpy",
+        "The default is no slower than the kernel's memcpy.",
+        ("fast_string",),
+        speed.against_kernel_memcpy,
+    ),
+    Claim(
+        "no-slower-when-cold",
+        "The default is no slower than memcpy from memory that is in no cache.",
+        ("fast_string", "memcpy"),
+        speed.cold,
+    ),
+    Claim(
+        "no-slower-than-fragile",
+        "The fragile copy costs time and gains none: the default is nowhere slower.",
+        ("fast_string", "fragile"),
+        speed.fragile_cost,
+    ),
+    Claim(
+        "start-up",
+        "Below some size the default's start-up makes it lose, and above it never does.",
+        ("fast_string", "fragile", "memcpy"),
+        speed.start_up,
+    ),
+    Claim(
+        "no-geometry-penalty",
+        "No pointer geometry costs a kernel more than 2 times its usual time.",
+        (),
+        geometry.penalties,
+    ),
+    Claim(
+        "dispatch-cost",
+        "The composed dispatch adds at most 2 ns to the routine that it selects.",
+        ("dispatch",),
+        choice.dispatch,
+    ),
+    Claim(
+        "placement",
+        "Which of the default and fragile is faster does not depend on code placement.",
+        ("fast_string", "fragile"),
+        geometry.placement,
+    ),
+    Claim(
+        "selected-is-best",
+        "What Linux selects here is the best recoverable kernel for every size mix.",
+        (),
+        choice.best_for,
+    ),
+    Claim(
+        "contract-verified",
+        "The kernels compared keep their recovery contract on this machine.",
+        (),
+        trust.contract,
+    ),
+    Claim(
+        "noise-floor",
+        "The run's own error is below a third of the margin.",
+        (),
+        trust.noise_floor,
+    ),
+)
+"""Every claim, in the order of reports."""
+
+
+def judge(table: Table, context: Context | None = None) -> tuple[Finding, ...]:
+    """The finding of every claim; one that lacks its kernels is undecided and says so."""
+    return tuple(_judge(table, claim, context or Context()) for claim in CLAIMS)
+
+
+def _judge(table: Table, claim: Claim, context: Context) -> Finding:
+    if lacking := missing(table, claim.needs):
+        return claim.finding(UNDECIDED, f"Unavailable, because the file lacks {lacking}.")
+    return claim.judge(table, claim, context)

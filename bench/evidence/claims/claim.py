@@ -1,0 +1,239 @@
+"""What a claim is, and the one way to judge `no slower than` point by point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
+from bench.evidence.estimates import Table
+from bench.evidence.mixes import MIXES, Mix
+from bench.evidence.spread import by_phase
+from bench.evidence.stats import Floats, benjamini_hochberg, median_interval, sign_test
+from bench.model import PHASES, Point
+from bench.units import format_size
+
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+
+RATE = 0.05
+"""False-discovery rate of `fails` over the points of a claim, and error rate of `holds`."""
+
+MOST_PROCESSES = 1000
+"""A claim that would need more is too near its margin to be decided by processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to a claim.
+
+    Attributes:
+        id: the claim's name.
+        claim: the sentence that was judged.
+        verdict: holds, fails or undecided.
+        text: why, with figures.
+        cases: the cases that decide it, each in words.
+        processes: worker processes that would decide it; None if decided, or no number would.
+        detail: a table, its first row the head; empty if there is none.
+
+    """
+
+    id: str
+    claim: str
+    verdict: str
+    text: str
+    cases: tuple[str, ...] = ()
+    processes: int | None = None
+    detail: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a claim may ask for besides the table: the size mixes to weigh by."""
+
+    mixes: tuple[Mix, ...] = MIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence with a margin, and the function that judges it.
+
+    Attributes:
+        id: a short name, unique and stable.
+        sentence: what is claimed.
+        needs: kernels without which it is undecided.
+        judge: (table, claim, context) to the finding.
+        margin: by how much a time may exceed the other and still be no slower.
+
+    """
+
+    id: str
+    sentence: str
+    needs: tuple[str, ...]
+    judge: Callable[[Table, Claim, Context], Finding]
+    margin: float = 0.03
+    context: dict[str, str] = field(default_factory=dict)
+
+    def finding(
+        self,
+        verdict: str,
+        text: str,
+        cases: Sequence[str] = (),
+        processes: int | None = None,
+        detail: Sequence[tuple[str, ...]] = (),
+    ) -> Finding:
+        """The finding of this claim."""
+        return Finding(
+            self.id, self.sentence, verdict, text, tuple(cases), processes, tuple(detail)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`kernel is no slower than baseline` at every point where both were measured.
+
+    Attributes:
+        points: the points.
+        mid: median ratio, shape (points,).
+        low: lower end of its interval.
+        high: upper end.
+        verdicts: holds, fails or undecided.
+        needed: processes that would decide a point; NaN where it is decided, inf for none.
+        placed: the phase whose median alone breaks the margin, -1 where none does.
+
+    """
+
+    points: tuple[Point, ...]
+    mid: Floats
+    low: Floats
+    high: Floats
+    verdicts: tuple[str, ...]
+    needed: Floats
+    placed: tuple[int, ...]
+
+    def count(self, verdict: str) -> int:
+        """How many points have this verdict."""
+        return self.verdicts.count(verdict)
+
+    @property
+    def verdict(self) -> str:
+        """Fails where any point fails; holds where every point holds."""
+        if not self.points or (UNDECIDED in self.verdicts and FAILS not in self.verdicts):
+            return UNDECIDED
+        return FAILS if FAILS in self.verdicts else HOLDS
+
+    @property
+    def processes(self) -> int | None:
+        """Processes that would decide every undecided point; None if there are none or too many."""
+        most = float(np.nanmax(self.needed)) if np.isfinite(self.needed).any() else math.nan
+        return int(most) if self.verdict == UNDECIDED and most <= MOST_PROCESSES else None
+
+    def words(self, row: int) -> str:
+        """One point with its ratio."""
+        p = self.points[row]
+        return (
+            f"{format_size(p.size)} s{p.src_offset} d{p.delta}: {self.mid[row]:.2f} "
+            f"[{self.low[row]:.2f}, {self.high[row]:.2f}]"
+        )
+
+
+def no_slower(table: Table, kernel: str, baseline: str, margin: float) -> Judged:
+    """Judges time(kernel) <= (1 + margin) time(baseline) at each point.
+
+    Holds at a point: the sign test rejects `slower beyond the margin` and no phase's own
+    median is beyond it. All points must hold, an intersection-union test, which needs no
+    correction (Berger, Technometrics 24 (1982)). Fails: the sign test rejects the claim at
+    a false-discovery rate of RATE over all points (Benjamini and Hochberg).
+    """
+    logs, limit = table.log_ratios(kernel, baseline), float(np.log1p(margin))
+    rows = np.flatnonzero(np.isfinite(logs).any(axis=1))
+    logs = logs[rows]
+    within, beyond = one_sided(logs, limit)
+    fails = benjamini_hochberg(beyond) <= RATE
+    medians = by_phase(logs, table.phases)
+    worst = np.where(np.isfinite(medians), medians, -np.inf)
+    placed = np.where(worst.max(axis=1) > limit, worst.argmax(axis=1), -1)
+    holds = (within <= RATE) & (placed < 0)
+    ends = median_interval(logs).map(np.exp)
+    verdicts = [_word(bool(h), bool(f)) for h, f in zip(holds, fails, strict=True)]
+    needed = np.where(holds | fails, np.nan, _needed(logs, limit, within <= RATE))
+    return Judged(
+        tuple(table.points[row] for row in rows),
+        ends.mid,
+        ends.low,
+        ends.high,
+        tuple(verdicts),
+        needed,
+        tuple(PHASES[i] if i >= 0 else -1 for i in placed),
+    )
+
+
+def _word(holds: bool, fails: bool) -> str:
+    return FAILS if fails else HOLDS if holds else UNDECIDED
+
+
+def one_sided(samples: Floats, limit: float) -> tuple[Floats, Floats]:
+    """Sign-test p values against `median >= limit` and against `median <= limit`."""
+    both = sign_test(samples, limit)
+    above = (samples > limit).sum(axis=-1) > (samples < limit).sum(axis=-1)
+    half = both / 2
+    return np.where(above, 1 - half, half), np.where(above, half, 1 - half)
+
+
+def _needed(logs: Floats, limit: float, by_placement: npt.NDArray[np.bool_]) -> Floats:
+    """Processes for a sign test to see the share that now lies on the larger side.
+
+    Normal approximation, 1.96 standard deviations. A point that only one phase keeps open
+    needs so many in that phase, and a quarter of all processes are in it.
+    """
+    above = (logs > limit).sum(axis=1)
+    count = np.maximum(np.isfinite(logs).sum(axis=1), 1)
+    lean = np.abs(2 * above / count - 1)
+    with np.errstate(divide="ignore"):
+        needed = np.maximum(np.ceil((1.96 / lean) ** 2), 6)
+    return np.asarray(np.where(by_placement, np.maximum(4 * 6, 2 * count), needed))
+
+
+def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
+    """Verdicts by size class (rows) and geometry class (columns), with the worst ratio."""
+    cells: dict[tuple[int, str], list[int]] = {}
+    for row, point in enumerate(judged.points):
+        key = (size_class(point.size)[0], geometry_class(point.src_offset, point.delta))
+        cells.setdefault(key, []).append(row)
+    names = [name for name in GEOMETRY_CLASSES if any(name == key[1] for key in cells)]
+    lines: list[tuple[str, ...]] = [("size", *(_short(name) for name in names))]
+    for first in sorted({key[0] for key in cells}):
+        rows = [cells.get((first, name), []) for name in names]
+        sizes = [judged.points[row].size for each in rows for row in each]
+        label = format_size(min(sizes))
+        label += f" to {format_size(max(sizes))}" if max(sizes) > min(sizes) else ""
+        lines.append((label, *(_cell(judged, each) for each in rows)))
+    return tuple(lines)
+
+
+def _short(name: str) -> str:
+    """A geometry class in the few letters of a column's head."""
+    words = {
+        "delta other multiples of 64": "d 64n",
+        "delta other": "d other",
+        "odd src_offset": "odd src",
+    }
+    return words.get(name, name.replace("delta", "d"))
+
+
+def _cell(judged: Judged, rows: Sequence[int]) -> str:
+    """`FAILS 6.7`: the verdict of some points together and their worst ratio."""
+    if not rows:
+        return "-"
+    verdicts = {judged.verdicts[row] for row in rows}
+    word = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+    sign = {FAILS: "FAILS", HOLDS: "ok", UNDECIDED: "?"}[word]
+    return f"{sign} {max(judged.mid[row] for row in rows):.2f}"
+
+
+def missing(table: Table, needs: Sequence[str]) -> str:
+    """The kernels that a claim needs and the file lacks, in words; empty if none."""
+    return ", ".join(name for name in needs if not table.has(name))

@@ -1,0 +1,181 @@
+"""Claims on time: no slower than, costs so much, loses below a size."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bench.evidence.answers import class_ratios
+from bench.evidence.claims.claim import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Claim,
+    Context,
+    Finding,
+    Judged,
+    grid,
+    no_slower,
+)
+from bench.evidence.classes import SIZE_CLASSES
+from bench.evidence.crossover import Crossover, crossovers
+from bench.evidence.estimates import Table
+from bench.units import format_size
+
+
+def no_slower_claim(table: Table, claim: Claim, _: Context) -> Finding:
+    """The kernel `claim.needs[0]` is no slower than `claim.needs[1]` at any point."""
+    kernel, baseline = claim.needs
+    judged = no_slower(table, kernel, baseline, claim.margin)
+    text = f"Within {claim.margin:.0%}: {_counts(judged)}. {_where(judged)}"
+    return claim.finding(
+        judged.verdict, text.strip(), deciding(judged), judged.processes, grid(judged)
+    )
+
+
+def _counts(judged: Judged) -> str:
+    total = len(judged.points)
+    open_ = judged.count(UNDECIDED)
+    words = f"{judged.count(HOLDS)} of {total} points hold, {judged.count(FAILS)} fail"
+    return words + (f", {open_} are undecided" if open_ else "")
+
+
+def _where(judged: Judged) -> str:
+    """The size classes in which points fail, with their worst ratio."""
+    parts = []
+    for low, high in itertools.pairwise(SIZE_CLASSES):
+        rows = [i for i, p in enumerate(judged.points)
+                if low <= p.size < high and judged.verdicts[i] == FAILS]  # fmt: skip
+        if rows:
+            worst = max(rows, key=lambda row: float(judged.mid[row]))
+            sizes = [judged.points[row].size for row in rows]
+            where = format_size(min(sizes))
+            where += f" to {format_size(max(sizes))}" if max(sizes) > min(sizes) else ""
+            parts.append(f"{where} up to {judged.mid[worst]:.2f}x")
+    placed = sum(phase >= 0 and v == UNDECIDED
+                 for phase, v in zip(judged.placed, judged.verdicts, strict=True))  # fmt: skip
+    tail = f" {placed} stay open because one code placement alone is slower." if placed else ""
+    return (f"It fails at {'; '.join(parts)}." if parts else "") + tail
+
+
+def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
+    """The points that decide: the worst that fail, else the nearest to the margin."""
+    word = judged.verdict
+    rows = [row for row, verdict in enumerate(judged.verdicts) if verdict == word]
+    worst = sorted(rows, key=lambda row: -float(judged.mid[row]))[:most]
+    return tuple(judged.words(row) for row in worst)
+
+
+def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
+    """What fragile costs over the default, and where it is the faster one."""
+    default, fragile = claim.needs
+    judged = no_slower(table, default, fragile, claim.margin)
+    rows = class_ratios(table, fragile, default)
+    cost = "; ".join(f"{_sizes(row.first, row.last)} {float(row.ratio.mid):.2f}x" for row in rows)
+    faster = judged.count(FAILS)
+    text = f"Fragile over the default, means over all geometries: {cost}. "
+    text += (
+        f"Fragile is the faster one at {faster} of {len(judged.points)} points. {_where(judged)}"
+        if faster
+        else "Fragile is proved faster at no point."
+    )
+    return claim.finding(
+        judged.verdict, text.strip(), deciding(judged), judged.processes, grid(judged)
+    )
+
+
+def _sizes(first: int, last: int) -> str:
+    return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
+
+
+def start_up(table: Table, claim: Claim, _: Context) -> Finding:
+    """The sizes below which the default loses, class by class."""
+    default, *baselines = claim.needs
+    found = {name: crossovers(table, default, name) for name in baselines}
+    rows = [("geometry", *(f"against {name}" for name in baselines))]
+    for group in zip(*found.values(), strict=True):
+        rows.append((group[0].geometry, *(crossover_words(each) for each in group)))
+    all_ = [each for group in found.values() for each in group]
+    verdict = _start_up_verdict(all_)
+    fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()
+    text = f"This CPU has {'fast' if fsrm else 'no fast'} short rep movs (FSRM). " + " ".join(
+        _crossover_range(name, group) for name, group in found.items()
+    )
+    return claim.finding(verdict, text, detail=rows)
+
+
+def _start_up_verdict(found: Sequence[Crossover]) -> str:
+    """Holds where some class has a loss that ends; fails where there is no loss anywhere."""
+    if not found:
+        return UNDECIDED
+    if any(each.low > 0 and each.size < np.inf for each in found):
+        return HOLDS
+    return FAILS if all(each.high == 0 for each in found) else UNDECIDED
+
+
+def _crossover_range(name: str, found: Sequence[Crossover]) -> str:
+    ends = [each.size for each in found if 0 < each.size < np.inf]
+    never = sum(each.size == 0 for each in found)
+    parts = [f"{never} of {len(found)} geometry classes have no loss"] if never else []
+    if ends:
+        sizes = f"{round_size(min(ends))}"
+        sizes += f" to {round_size(max(ends))}" if max(ends) > min(ends) else ""
+        parts.insert(0, f"losses end at {sizes}")
+    beyond = sum(each.size == np.inf for each in found)
+    if beyond:
+        parts.append(f"{beyond} still lose at the largest size")
+    return f"Against {name} {', '.join(parts)}."
+
+
+def crossover_words(each: Crossover) -> str:
+    """`1.1 KiB [1.0 KiB, 1.2 KiB]`, or that there is no crossover."""
+    if each.size == 0:
+        return "no loss"
+    if each.size == np.inf:
+        return f"loses to {format_size(each.last)}"
+    return f"{round_size(each.size)} [{_end(each.low)}, {_end(each.high)}]"
+
+
+def _end(size: float) -> str:
+    return "none" if size == 0 else "beyond" if size == np.inf else round_size(size)
+
+
+def round_size(size: float) -> str:
+    """A size between measured ones, to three digits."""
+    for suffix, factor in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.3g} {suffix}"
+    return f"{size:.0f} B"
+
+
+def cold(_: Table, claim: Claim, __: Context) -> Finding:
+    """Undecided until a file has cold copies."""
+    return claim.finding(UNDECIDED, "Unavailable, because this file times hot copies only.")
+
+
+def kernel_memcpy(table: Table) -> Iterator[str]:
+    """The routine that stands for the kernel's memcpy: a tree's own if timed, else ours."""
+    trees = [name for name in table.kernels if name.startswith("linux-")
+             and name.endswith((":memcpy", ":__memcpy"))]  # fmt: skip
+    yield from trees[:1] or ["memcpy_orig"]
+
+
+def against_kernel_memcpy(table: Table, claim: Claim, context: Context) -> Finding:
+    """The default against the memcpy of the same kernel."""
+    baseline = next(kernel_memcpy(table))
+    if not table.has(baseline):
+        return claim.finding(UNDECIDED, f"Unavailable, because the file lacks {baseline}.")
+    own = Claim(claim.id, claim.sentence, (claim.needs[0], baseline), no_slower_claim, claim.margin)
+    found = no_slower_claim(table, own, context)
+    fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()
+    era = (
+        "With FSRM the kernel's memcpy since 6.4 is the same rep movsb as the default; "
+        f"judged against {baseline}, its memcpy without FSRM. "
+        if fsrm and baseline == "memcpy_orig"
+        else f"Judged against {baseline}. "
+    )
+    return claim.finding(
+        found.verdict, era + found.text, found.cases, found.processes, found.detail
+    )

@@ -1,0 +1,124 @@
+"""What is kept of one file when many are set side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.evidence.claims import Context, Finding, judge
+from bench.evidence.classes import GEOMETRY_CLASSES, SIZE_CLASSES, geometry_class
+from bench.evidence.estimates import Table, noise
+from bench.evidence.microarch import microarchitecture
+from bench.units import format_size
+
+KERNEL, BASELINE = "fast_string", "fragile"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Time of KERNEL over BASELINE, geometric mean over a size class and a geometry class."""
+
+    size_class: int
+    geometry: str
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One file in short.
+
+    Attributes:
+        source: the file's path.
+        machine: CPU and kernel in words.
+        generation: year and name of the microarchitecture.
+        date: when it was measured.
+        virtual: measured in a virtual machine.
+        twin_error: 95th percentile of the A/A twin's error; NaN without a twin.
+        findings: the verdict of every claim.
+        cells: the heat map's values.
+
+    """
+
+    source: str
+    machine: str
+    generation: tuple[int, str]
+    date: str
+    virtual: bool
+    twin_error: float
+    findings: tuple[Finding, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """The machine in the few words of a row's head."""
+        return f"{self.generation[1]}, {self.machine}" + (" (VM)" if self.virtual else "")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values, for a cache."""
+        return asdict(self)
+
+    @staticmethod
+    def from_plain(plain: Mapping[str, Any]) -> Digest:
+        """The digest whose `to_plain` this is; TypeError or KeyError for anything else."""
+        findings = (
+            Finding(**{
+                **each,
+                "cases": tuple(each["cases"]),
+                "detail": tuple(tuple(row) for row in each["detail"]),
+            })
+            for each in plain["findings"]
+        )  # fmt: skip
+        cells = tuple(Cell(**each) for each in plain["cells"])
+        year, name = plain["generation"]
+        words = {**plain, "generation": (int(year), str(name)), "cells": cells}
+        return Digest(**{**words, "findings": tuple(findings)})
+
+
+def digest(table: Table, context: Context | None = None) -> Digest:
+    """The digest of a table."""
+    facts = table.study.metadata
+    seen = noise(table, 64, 1 << 20)
+    return Digest(
+        source=table.study.source,
+        machine=f"{facts.get('cpu_model_name')} {facts.get('kernel_release')}",
+        generation=microarchitecture(facts),
+        date=str(facts.get("date")),
+        virtual=facts.get("hypervisor") != "none",
+        twin_error=seen.twin_error_p95,
+        findings=judge(table, context),
+        cells=tuple(_cells(table)),
+    )
+
+
+def _cells(table: Table) -> list[Cell]:
+    if not table.has(KERNEL, BASELINE):
+        return []
+    groups: dict[tuple[int, str], list[int]] = {}
+    for row, point in enumerate(table.points):
+        for low, high in itertools.pairwise(SIZE_CLASSES):
+            if low <= point.size < high:
+                key = low, geometry_class(point.src_offset, point.delta)
+                groups.setdefault(key, []).append(row)
+    ratios = table.mean_ratios(KERNEL, BASELINE, list(groups.values()))
+    ends = zip(groups, ratios.mid, ratios.low, ratios.high, strict=True)
+    return [Cell(*key, float(mid), float(low), float(high)) for key, mid, low, high in ends]
+
+
+def columns(digests: Sequence[Digest]) -> list[tuple[str, int]]:
+    """(geometry class, first size of the size class) of every cell that any file has."""
+    found = {(cell.geometry, cell.size_class) for each in digests for cell in each.cells}
+    return sorted(found, key=lambda key: (GEOMETRY_CLASSES.index(key[0]), key[1]))
+
+
+def by_generation(digests: Sequence[Digest]) -> list[Digest]:
+    """Oldest microarchitecture first; of one, by machine and date."""
+    return sorted(digests, key=lambda d: (d.generation, d.machine, d.date, d.source))
+
+
+def size_label(first: int) -> str:
+    """The class of sizes that starts here, in words."""
+    return f"{format_size(first)}+"

@@ -1,0 +1,100 @@
+"""A comparison of two results files as a document and for machines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.evidence.compare import RATE, Change, Comparison
+from bench.model import Scalar
+from bench.present.document import Document, Grid, Paragraph, Section
+from bench.present.report import heat_of
+from bench.units import format_size
+
+VERDICTS = ("slower", "faster", "same", "unclear")
+
+_MOST = 30  # changes that a short format shows
+
+
+def document(found: Comparison, most: int | None = _MOST) -> Document:
+    """The document; `most` limits the cases listed, largest change first."""
+    base, new = Path(found.base).name, Path(found.new).name
+    changed = [change for change in found.changes if change.verdict in ("slower", "faster")]
+    sections = [
+        Section("", (Paragraph(_what(found)),)),
+        *(Section("Warnings", tuple(map(Paragraph, found.warnings))) for _ in found.warnings[:1]),
+        Section("Verdicts by kernel", (_by_kernel(found),)),
+        _changes(changed, most),
+    ]
+    if most is None:
+        sections.append(Section("Every case", (_grid(found.changes),)))
+    return Document(f"{new} against {base}", tuple(sections))
+
+
+def _what(found: Comparison) -> str:
+    basis = (
+        f"each set to {found.control} in the same sub-round"
+        if found.control
+        else "in plain seconds"
+    )
+    text = (
+        f"Time in new over time in base of {len(found.changes)} cases, {basis}; processes of one "
+        f"phase only. Same: proved within {found.margin:.0%}; faster, slower: beyond noise; both "
+        f"at a false-discovery rate of {RATE:.0%} (Benjamini and Hochberg); else unclear."
+    )
+    return text + (f" {found.unpaired} cases are in one file only." if found.unpaired else "")
+
+
+def _by_kernel(found: Comparison) -> Grid:
+    kernels = dict.fromkeys(change.case.kernel for change in found.changes)
+    rows = []
+    for kernel in sorted(kernels):
+        own = [change for change in found.changes if change.case.kernel == kernel]
+        counts = (sum(change.verdict == verdict for change in own) for verdict in VERDICTS)
+        worst = max(own, key=lambda change: abs(math.log(change.ratio)))
+        rows.append((kernel, *map(str, counts), f"{worst.ratio:.3f}"))
+    total = (str(found.count(verdict)) for verdict in VERDICTS)
+    rows.append(("all", *total, ""))
+    return Grid(("kernel", *VERDICTS, "largest"), tuple(rows))
+
+
+def _changes(changed: Sequence[Change], most: int | None) -> Section:
+    if not changed:
+        return Section("What changed", (Paragraph("Nothing beyond noise and margin."),))
+    shown = changed[:most]
+    parts: list[Paragraph | Grid] = [_grid(shown)]
+    if len(shown) < len(changed):
+        parts.append(Paragraph(f"{len(changed) - len(shown)} smaller changes are not listed."))
+    return Section("What changed, largest first", tuple(parts))
+
+
+def _grid(changes: Sequence[Change]) -> Grid:
+    rows, heat = [], []
+    for change in changes:
+        p = change.case.point
+        where = (format_size(p.size), str(p.src_offset), str(p.delta))
+        p_value = "<0.001" if change.p_value < 0.001 else f"{change.p_value:.3f}"
+        rows.append((change.case.kernel, *where, _ratio(change), p_value, change.verdict))
+        heat.append((None, None, None, None, heat_of(change.ratio), None, None))
+    head = ("kernel", "size", "src", "delta", "ratio", "p adj.", "verdict")
+    return Grid(head, tuple(rows), heat=tuple(heat))
+
+
+def _ratio(change: Change) -> str:
+    if math.isinf(change.high):
+        return f"{change.ratio:.3f} [too few]"
+    return f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
+
+
+def cases(found: Comparison) -> Iterator[dict[str, Scalar | None]]:
+    """Every case for machines; ends of an interval that has none are null."""
+    for change in found.changes:
+        yield {
+            **change.case.to_metadata(),
+            "ratio": change.ratio,
+            "low": change.low if math.isfinite(change.high) else None,
+            "high": change.high if math.isfinite(change.high) else None,
+            "p_adjusted": change.p_value,
+            "verdict": change.verdict,
+        }

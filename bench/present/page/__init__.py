@@ -1,0 +1,110 @@
+"""A document as one self-contained HTML page: no network, no other file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+
+from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
+
+_VERDICTS = {"holds", "fails", "undecided"}
+_WORDY = 40  # characters from which a column's cells wrap
+
+
+def render(document: Document) -> str:
+    """The whole page. Every word of a file's own is escaped; nothing is loaded from elsewhere."""
+    own = files(__package__)
+    title = escape(document.title)
+    body = "\n".join(
+        line
+        for number, section in enumerate(document.sections)
+        for line in _section(number, section)
+    )
+    return "\n".join((
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+        "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",
+        f"<title>{title}</title>",
+        f"<style>\n{(own / 'page.css').read_text()}</style>\n</head>\n<body>",
+        f"<h1>{title}</h1>\n{_contents(document)}\n<main>\n{body}\n</main>",
+        f"<script>\n{(own / 'page.js').read_text()}</script>\n</body>\n</html>",
+    ))  # fmt: skip
+
+
+def _contents(document: Document) -> str:
+    links = (
+        f'<li><a href="#part-{number}">{escape(section.title)}</a></li>'
+        for number, section in enumerate(document.sections)
+        if section.title
+    )
+    return f'<nav aria-label="Contents"><ul>{"".join(links)}</ul></nav>'
+
+
+def _section(number: int, section: Section) -> Iterator[str]:
+    yield f'<section id="part-{number}">'
+    if section.title:
+        yield f"<h2>{_marked(section.title)}</h2>"
+    for index, part in enumerate(section.parts):
+        yield from _part(part, f"p{number}-{index}-")
+    yield "</section>"
+
+
+def _marked(title: str) -> str:
+    """A heading, its verdict coloured where it begins with one."""
+    word, colon, rest = title.partition(":")
+    if colon and word in _VERDICTS:
+        return f'<span class="{word}">{word}</span>:{escape(rest)}'
+    return escape(title)
+
+
+def _part(part: Part, prefix: str) -> Iterator[str]:
+    if isinstance(part, Paragraph):
+        yield f"<p>{escape(part.text)}</p>"
+    elif isinstance(part, Verbatim):
+        yield f"<pre>{escape(chr(10).join(part.lines))}</pre>"
+    elif isinstance(part, Grid):
+        yield from _grid(part)
+    elif isinstance(part, Picture):
+        yield f"<figure>{inline_svg(part.svg, prefix)}"
+        yield f"<figcaption>{escape(part.caption)}</figcaption></figure>"
+
+
+def _grid(grid: Grid) -> Iterator[str]:
+    wordy = [max((len(row[i]) for row in grid.rows), default=0) >= _WORDY
+             for i in range(len(grid.head))]  # fmt: skip
+    yield '<div class="scroll"><table>'
+    if grid.caption:
+        yield f"<caption>{escape(grid.caption)}</caption>"
+    heads = (f'<th scope="col"><button type="button">{escape(h)}</button></th>' for h in grid.head)
+    yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
+    for number, row in enumerate(grid.rows):
+        heat = grid.heat[number] if grid.heat else (None,) * len(row)
+        cells = (_cell(*each) for each in zip(row, heat, wordy, strict=True))
+        yield f"<tr>{''.join(cells)}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _cell(text: str, heat: float | None, wordy: bool) -> str:
+    classes = [_heat_class(heat)] if heat is not None else []
+    classes += [text] if text in _VERDICTS else []
+    classes += ["words"] if wordy else []
+    found = " ".join(each for each in classes if each)
+    return f'<td class="{found}">{escape(text)}</td>' if found else f"<td>{escape(text)}</td>"
+
+
+def _heat_class(heat: float) -> str:
+    """One of four colours, none near zero."""
+    if abs(heat) < 0.05:
+        return ""
+    return ("better" if heat < -0.5 else "good") if heat < 0 else ("worse" if heat > 0.5 else "bad")
+
+
+def inline_svg(svg: str, prefix: str) -> str:
+    """The svg element alone, its ids made unique on the page by a prefix."""
+    start = svg.index("<svg")
+    body = re.sub(r'(\bid=")', rf"\g<1>{prefix}", svg[start:])
+    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}", body)
+    return re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -1,0 +1,61 @@
+"""Latency of small copies: nanoseconds of a call against size, on plain axes."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.evidence.classes import panels
+from bench.evidence.estimates import Table
+from bench.evidence.stats import Interval
+from bench.present.plots import style
+from bench.units import format_size
+
+LARGEST = 512
+"""Bytes to which a copy counts as small: where start-up outweighs throughput."""
+
+
+def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
+    """Nanoseconds of a call by size, geometric mean over the geometries of the panel."""
+    time = table.mean_time(kernel, list(rows.values()))
+    return Interval(time.mid * 1e9, time.low * 1e9, time.high * 1e9, time.count)
+
+
+def small(table: Table) -> dict[str, dict[int, list[int]]]:
+    """The panels of the other plots, with the small sizes alone."""
+    found = {
+        name: {size: some for size, some in rows.items() if 0 < size <= LARGEST}
+        for name, rows in panels(table.points).items()
+    }
+    return {name: rows for name, rows in found.items() if len(rows) > 1}
+
+
+def figure(table: Table) -> Figure | None:
+    """The figure; None without two small sizes."""
+    names, found = style.copies(table), small(table)
+    if not names or not found:
+        return None
+    fig, axes = style.grid(len(found), 2, 2.8)
+    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+        axis.set(title=title, ylabel="time of a call, ns")
+        for name in names:
+            data, look = line(table, name, rows), style.look(names, name)
+            (drawn,) = axis.plot(list(rows), data.mid, label=name, **look)
+            style.hover(drawn, list(rows), list(data.mid), "ns")
+            axis.fill_between(list(rows), data.low, data.high, color=look["color"],
+                              alpha=0.2, lw=0)  # fmt: skip
+        _axes(axis, table, rows)
+    axes[0].set_ylim(bottom=0)  # shared; only now is every panel's top known
+    style.finish(fig, table, "Latency of small hot copies",
+                 "band: 95 % interval over processes; grey: an empty call")  # fmt: skip
+    return fig
+
+
+def _axes(axis: Axes, table: Table, rows: dict[int, list[int]]) -> None:
+    if table.has("null"):
+        axis.plot(list(rows), line(table, "null", rows).mid, color="#999999", lw=1,
+                  ls=(0, (1, 1)), label="floor: an empty call", zorder=1)  # fmt: skip
+    ticks = [size for size in (1, 64, 128, 192, 256, 384, 512) if size <= max(rows)]
+    axis.set_xticks(ticks, [format_size(size) for size in ticks])
+    axis.set_xlabel("size of one copy")
+    axis.grid(True, lw=0.4, alpha=0.5)

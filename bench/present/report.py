@@ -1,0 +1,307 @@
+"""One results file as a document: the answer, its noise, every case, the claims."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bench.evidence.answers import MARGIN, Loss, class_ratios, losses, verdict
+from bench.evidence.claims import Context, Finding, judge
+from bench.evidence.estimates import Selection, Table, noise
+from bench.evidence.spread import Spread, spread
+from bench.evidence.stats import Interval
+from bench.model import TWIN
+from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
+from bench.present.reviewers import asked
+from bench.present.text import (
+    heading,
+    machine,
+    noise_text,
+    point_text,
+    ratio_text,
+    size_range,
+)
+from bench.units import format_number, format_size, gigabytes_per_second
+
+CASES = "Every case"
+SUBJECT = "fast_string"  # Linux' default, the kernel that the suite is about
+_BASELINES = ("fragile", "memcpy")
+
+
+def report(
+    table: Table, context: Context | None = None, with_cases: bool = True, one_table: bool = False
+) -> Document:
+    """The whole report; `one_table` puts every case into one table, to be sorted."""
+    findings = judge(table, context)
+    sections = [
+        Section("", (Paragraph(heading(table)), *_path(table))),
+        *answer(table),
+        *recovery(table),
+        Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),)),
+    ]
+    hint = f"{len(table.points)} points: --cases, or a selection such as --size 4K, lists them."
+    few = Section("", (Paragraph(hint),))
+    sections.append(_every_case(table, one_table) if with_cases else few)
+    sections += [
+        Section("What reviewers ask", (asked(table, findings),), detail=True),
+        repeat(table),
+        *claim_sections(findings),
+    ]
+    return Document(f"copymc: {machine(table.study.metadata)}", tuple(sections))
+
+
+def summary(table: Table, context: Context | None = None) -> Document:
+    """What a run ends with: the answer, the noise, the claims in short."""
+    return brief(report(table, context, with_cases=False))
+
+
+def with_pictures(document: Document, pictures: Sequence[tuple[str, str]]) -> Document:
+    """The document with figures, given as title and SVG text, after its first sections."""
+    parts = tuple(
+        Picture(svg, f"{title}. A mark shows its value under the pointer.")
+        for title, svg in pictures
+    )
+    place = next((i for i, s in enumerate(document.sections) if s.title == CASES), 1)
+    before, after = document.sections[:place], document.sections[place:]
+    return Document(document.title, (*before, Section("Figures", parts), *after))
+
+
+def brief(document: Document) -> Document:
+    """The document without its sections of detail, and without the tables of its claims."""
+    kept = (section for section in document.sections if not section.detail)
+    return Document(document.title, tuple(kept))
+
+
+def _path(table: Table) -> Iterator[Part]:
+    facts = table.study.metadata
+    if "copy_mc_path" in facts:
+        yield Paragraph(
+            f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: {facts['copy_mc_reason']}."
+        )
+
+
+def answer(table: Table) -> Iterator[Section]:
+    """The default against the others by size class, and where it loses."""
+    baselines = [name for name in _BASELINES if table.has(SUBJECT, name)]
+    if not baselines:
+        return
+    yield Section(f"{SUBJECT} against the others", (_class_grid(table, baselines),))
+    for name in baselines:
+        yield _loss_section(losses(table, SUBJECT, name), name)
+
+
+def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
+    columns = [class_ratios(table, SUBJECT, name) for name in baselines]
+    rows = tuple(
+        (size_range(row[0].first, row[0].last), *(ratio_text(item.ratio) for item in row))
+        for row in zip(*columns, strict=True)
+    )
+    heat = tuple((None, *(heat_of(float(item.ratio.mid)) for item in row))
+                 for row in zip(*columns, strict=True))  # fmt: skip
+    return Grid(
+        ("size", *(f"time / {name}" for name in baselines)),
+        rows,
+        f"Time of {SUBJECT} over the time of others: below 1 it is faster. Geometric means over "
+        "all pointer geometries with 95% intervals over processes.",
+        heat,
+    )
+
+
+def heat_of(ratio: float) -> float | None:
+    """-1 to 1 for a ratio of 1/8 to 8; None where it is unknown."""
+    return None if np.isnan(ratio) else float(np.clip(np.log2(ratio) / 3, -1, 1))
+
+
+def _loss_section(found: Sequence[Loss], baseline: str) -> Section:
+    title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
+    if not found:
+        return Section(title, (Paragraph("At no geometry."),))
+    rows = tuple(
+        (
+            str(loss.src_offset),
+            str(loss.delta),
+            f"{loss.worst:.2f}x at {format_size(loss.worst_size)}",
+            ", ".join(size_range(*pair) for pair in loss.sizes),
+        )
+        for loss in found
+    )
+    return Section(title, (Grid(("src_offset", "delta", "worst", "sizes"), rows),))
+
+
+def recovery(table: Table) -> Iterator[Section]:
+    """What one recovered fault costs, strategy by strategy; nothing if it was not measured."""
+    once = Table(table.study, Selection(kernels=table.selection.kernels, recovery=True))
+    if not once.points:
+        return
+    faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))
+    at = {point.fault: row for row, point in enumerate(once.points)}
+    times = {kernel: once.time(kernel) for kernel in once.kernels}
+    rows = tuple(
+        (kernel, *(_once(time, at[fault]) for fault in faults)) for kernel, time in times.items()
+    )
+    caption = (
+        f"One copy of {format_size(once.points[0].size)} that meets its first bad byte in the "
+        "middle: us, with interval."
+    )
+    parts = (Grid(("strategy", *faults), rows, caption), Paragraph(RECOVERY_NOTE))
+    yield Section("What one recovered fault costs", parts)
+
+
+RECOVERY_NOTE = (
+    "flagged completes, but what lies behind the bad byte is invented and nobody knows where; the "
+    "others stop and say how much is missing. Page faults, not machine checks."
+)
+
+
+def _once(time: Interval, row: int) -> str:
+    """`2.31 [2.29, 2.35]` in microseconds; a dash where the strategy has no way."""
+    if np.isnan(time.mid[row]):
+        return "-"
+    mid, low, high = (float(end[row]) * 1e6 for end in (time.mid, time.low, time.high))
+    return f"{mid:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _every_case(table: Table, one_table: bool) -> Section:
+    columns = [_Columns(table, kernel) for kernel in table.kernels]
+    note = Paragraph(
+        "ns per call with 95% interval over processes; phase and proc: standard deviation in "
+        "percent between code placements and between processes of one placement, which the "
+        "interval does not tell apart from chance."
+    )
+    if one_table:
+        rows = tuple(
+            (cells[0], format_size(p.size), str(p.src_offset), str(p.delta), *cells[1:])
+            for row, p in enumerate(table.points)
+            for column in columns
+            if (cells := column.cells(row))
+        )
+        head = (_HEAD[0], "size", "src_offset", "delta", *_HEAD[1:])
+        return Section(CASES, (note, Grid(head, rows)))
+    grids = (
+        Grid(_HEAD, rows, point_text(point))
+        for row, point in enumerate(table.points)
+        if (rows := tuple(cells for column in columns if (cells := column.cells(row))))
+    )
+    return Section(CASES, (note, *grids))
+
+
+_HEAD = ("kernel", "ns", "low", "high", "GB/s", "B/cycle", "/memcpy", "phase", "proc")
+
+
+class _Columns:
+    """The cells of one kernel, row by row."""
+
+    def __init__(self, table: Table, kernel: str) -> None:
+        self._table = table
+        self._kernel = kernel
+        self._time = table.time(kernel)
+        self._ratio = table.ratio(kernel, "memcpy") if table.has("memcpy") else None
+        self._spread: Spread = spread(np.log(table.cycles(kernel)), table.phases)
+
+    def cells(self, row: int) -> tuple[str, ...]:
+        """The table's cells; empty where the kernel was not measured."""
+        seconds = float(self._time.mid[row])
+        if np.isnan(seconds):
+            return ()
+        size = self._table.points[row].size
+        cycles = seconds * 1e9 * self._table.core_ghz
+        return (
+            self._kernel,
+            format_number(seconds * 1e9),
+            format_number(float(self._time.low[row]) * 1e9),
+            format_number(float(self._time.high[row]) * 1e9),
+            format_number(gigabytes_per_second(size, seconds)),
+            format_number(size / cycles),
+            _plain(self._ratio.mid[row] if self._ratio else np.nan),
+            _percent(self._spread.phase[row]),
+            _percent(self._spread.process[row]),
+        )
+
+
+def _plain(ratio: float) -> str:
+    return "-" if np.isnan(ratio) else f"{ratio:.3f}"
+
+
+def _percent(spread_: float) -> str:
+    return "-" if np.isnan(spread_) else f"{100 * spread_:.1f}%"
+
+
+def repeat(table: Table) -> Section:
+    """The command that repeats the run, and what must be equal for it to be the same."""
+    facts = table.study.metadata
+    words = shlex.split(str(facts.get("command", "copymc run")))
+    command = shlex.join([*_without(words), "--seed", str(facts.get("seed"))])
+    text = (
+        f"copymc {facts.get('copymc_version')}, sources {facts.get('source_hash')}; compiler "
+        f"{facts.get('suite_compiler')}; {facts.get('libc')}; microcode {facts.get('microcode')}; "
+        f"governor {facts.get('governor')}, turbo {facts.get('turbo')}, SMT {facts.get('smt')}, "
+        f"load {facts.get('load_average')}."
+    )
+    return Section("To repeat it", (Verbatim((command,)), Paragraph(text)))
+
+
+def _without(words: Sequence[str]) -> list[str]:
+    """The command's words but for its own seed and place of output."""
+    found, skip = [], False
+    for word in words:
+        if skip or word in ("--seed", "--output"):
+            skip = not skip
+        elif not word.startswith(("--seed=", "--output=")):
+            found.append(word)
+    return found
+
+
+def claim_sections(findings: Sequence[Finding]) -> Iterator[Section]:
+    """The claims: all verdicts in one table, then one section each with its reasons."""
+    rows = tuple((finding.id, finding.verdict, finding.claim) for finding in findings)
+    yield Section("Claims", (Grid(("claim", "verdict", "sentence"), rows),), detail=True)
+    for finding in findings:
+        parts: list[Part] = [Paragraph(_reason(finding))]
+        yield Section(f"{finding.verdict}: {finding.claim}", tuple(parts))
+        if finding.detail:
+            grid = Grid(finding.detail[0], finding.detail[1:], "", _claim_heat(finding))
+            yield Section("", (grid,), detail=True)
+
+
+def _reason(finding: Finding) -> str:
+    parts = [finding.text]
+    if finding.cases:
+        parts.append(f"Deciding: {'; '.join(finding.cases)}.")
+    if finding.processes:
+        parts.append(f"About {finding.processes} processes would decide it (--processes).")
+    return " ".join(parts)
+
+
+def _claim_heat(finding: Finding) -> tuple[tuple[float | None, ...], ...]:
+    """Colours of the cells that hold a verdict."""
+    colours = {"FAILS": 1.0, "ok": -0.3}
+    return tuple(
+        tuple(colours.get(cell.split(" ")[0]) for cell in row) for row in finding.detail[1:]
+    )
+
+
+def trees(table: Table, base: str, new: str) -> Document:
+    """Every routine that two kernel trees share: time of new over time of base."""
+    own = [k for k in table.kernels if k.startswith(f"{base}:") and not k.endswith(TWIN)]
+    names = [k.removeprefix(f"{base}:") for k in own]
+    shared = [name for name in names if table.has(f"{new}:{name}")]
+    title = f"Time of {new} over time of {base}, paired in every sub-round"
+    sections = [Section("", (Paragraph(heading(table)),))]
+    sections += [_routine(table, name, base, new) for name in shared]
+    apart = sorted(set(names) - set(shared))
+    if apart:
+        sections.append(Section(f"Only in {base}", (Paragraph(", ".join(apart)),)))
+    sections.append(
+        Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),))
+    )
+    return Document(title, tuple(sections))
+
+
+def _routine(table: Table, name: str, base: str, new: str) -> Section:
+    rows = tuple(
+        (size_range(row.first, row.last), ratio_text(row.ratio), verdict(row.ratio))
+        for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}")
+    )
+    return Section(name, (Grid(("size", "ratio", "verdict"), rows),))

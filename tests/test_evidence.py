@@ -1,0 +1,205 @@
+"""Spreads, crossovers, classes of delta and mixes, against made-up data of known truth."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.evidence.crossover import crossovers, last_crossing
+from bench.evidence.deltas import delta_classes
+from bench.evidence.estimates import Selection, Table
+from bench.evidence.microarch import microarchitecture
+from bench.evidence.mixes import MIXES, Mix, Share, cost, mean_seconds, parse_histogram, read_mix
+from bench.evidence.spread import by_phase, spread
+from bench.model import PHASES, CopymcError, Point
+from tests.conftest import grid, made_up
+
+COLUMNS = np.array(PHASES * 5)
+
+
+def test_a_spread_of_phases_is_told_from_the_spread_of_processes() -> None:
+    rng = np.random.default_rng(1)
+    effect = rng.normal(0, 0.05, (4000, 4))
+    logs = np.tile(effect, 5) + rng.normal(0, 0.02, (4000, 20))
+    found = spread(logs, COLUMNS)
+    assert np.sqrt(np.mean(found.phase**2)) == pytest.approx(0.05, rel=0.1)
+    assert np.mean(found.process) == pytest.approx(0.02, rel=0.1)
+
+
+def test_without_an_effect_of_phase_its_spread_is_near_nothing() -> None:
+    logs = np.random.default_rng(2).normal(0, 0.02, (1000, 20))
+    found = spread(logs, COLUMNS)
+    assert np.median(found.phase) < 0.01
+    assert np.median(found.span) > 0  # medians of five processes differ by chance
+
+
+def test_medians_by_phase_are_of_that_phase_alone() -> None:
+    logs = np.array([[1.0, 2.0, 3.0, np.nan] * 5])
+    assert by_phase(logs, COLUMNS)[0].tolist() == pytest.approx([1, 2, 3, np.nan], nan_ok=True)
+    assert np.isnan(spread(logs[:, :1], COLUMNS[:1]).phase[0])
+
+
+@pytest.mark.parametrize(
+    ("curve", "crossing"),
+    [
+        ([2.0, 1.0, -1.0, -2.0], 1.5),
+        ([-1.0, -1.0, -1.0, -1.0], float("-inf")),
+        ([-1.0, 1.0, -1.0, 3.0], float("inf")),
+        ([1.0, -1.0, 1.0, -3.0], 2.25),
+    ],
+)
+def test_the_last_crossing_counts(curve: list[float], crossing: float) -> None:
+    assert last_crossing(np.arange(4.0), np.array(curve)) == crossing
+
+
+def test_an_unknown_value_has_no_crossing() -> None:
+    assert np.isnan(last_crossing(np.arange(2.0), np.array([1.0, np.nan])))
+
+
+def test_a_crossover_is_found_where_the_costs_are_equal() -> None:
+    """rep: 40 + size / 32 ns, loop: size / 8; equal within 3 % at 40 / (1.03 / 8 - 1 / 32)."""
+
+    def costs(kernel: str, point: Point, _: int) -> float:
+        return 40 + point.size / 32 if kernel == "rep" else point.size / 8
+
+    sizes = [64 * 2**i for i in range(8)]
+    table = Table(made_up(("rep", "loop"), grid(sizes), costs))
+    (found,) = crossovers(table, "rep", "loop")
+    truth = 40 / (1.03 / 8 - 1 / 32)
+    assert found.size == pytest.approx(truth, rel=0.05)  # between 256 and 512 by interpolation
+    assert found.low <= found.size <= found.high
+    assert found.high / found.low < 1.02
+    (never,) = crossovers(table, "loop", "rep")
+    assert never.size == np.inf
+
+
+def test_a_crossover_between_runs_that_are_alike_says_that_there_is_none() -> None:
+    table = Table(made_up(("a", "b"), grid([64, 128, 256]), lambda *_: 10.0))
+    (found,) = crossovers(table, "a", "b")
+    assert (found.size, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_interval_of_a_crossover_covers_the_truth() -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        start = 40 + (index % 5 - 2) * 2
+        return start + point.size / 32 if kernel == "rep" else point.size / 8
+
+    sizes = [256, 320, 384, 448, 512, 640, 768]
+    hits = 0
+    for seed in range(40):
+        study = made_up(("rep", "loop"), grid(sizes), costs, noise=0.05, seed=seed)
+        (found,) = crossovers(Table(study), "rep", "loop")
+        hits += found.low <= 40 / (1.03 / 8 - 1 / 32) <= found.high
+    assert hits >= 34
+
+
+def _aliasing(kernel: str, point: Point, _: int) -> float:
+    slow = kernel == "rep" and point.delta % 64
+    return 10 * (5.0 if slow and point.size < 1024 else 1.0)
+
+
+def test_classes_of_delta_are_found_from_the_data() -> None:
+    deltas = (0, 8, 16, 32, 64, 128, 2048, 4032)
+    table = Table(made_up(("rep", "loop"), grid([64, 512, 4096], deltas), _aliasing))
+    slow, fast = delta_classes(table, "rep")
+    assert slow.deltas == (8, 16, 32)
+    assert slow.worst == pytest.approx(5.0, rel=0.05)
+    assert slow.sizes == (64, 512)
+    assert fast.deltas == (0, 64, 128, 2048, 4032)
+    (only,) = delta_classes(table, "loop")
+    assert only.deltas == deltas
+
+
+def test_a_single_delta_has_no_classes() -> None:
+    table = Table(made_up(("rep",), grid([64]), lambda *_: 1.0))
+    assert delta_classes(table, "rep") == ()
+
+
+BPFTRACE = """Attaching 2 probes...
+
+@sizes:
+[8, 16)             10 |@@@@                      |
+[4K, 8K)            30 |@@@@@@@@@@@@@@@@          |
+"""
+
+
+def test_a_histogram_of_bpftrace_is_a_mix() -> None:
+    mix = parse_histogram(BPFTRACE, "mine")
+    assert mix.shares == (Share(8, 15, "", 10), Share(4096, 8191, "", 30))
+
+
+def test_a_histogram_by_delta_gives_the_geometry_too() -> None:
+    text = "@s[16]:\n[64]  5 |@@|\n[256, 300]  7 |@@|\n\n@s[-64]:\n[1K, 2K)  9 |@@|\n"
+    geometries = [(share.geometry, share.weight) for share in parse_histogram(text, "x").shares]
+    assert geometries == [
+        ("delta 16..31", 5), ("delta 16..31", 7), ("delta other multiples of 64", 9)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "hello", "[a, b) 3 |@@|", "@x:\n[0] 0 |  |"])
+def test_what_is_no_histogram_is_an_error_of_one_line(text: str) -> None:
+    with pytest.raises(CopymcError, match=r"^mix 'x'[^\n]*$"):
+        parse_histogram(text, "x")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_mix_or_an_error_of_ours(text: str) -> None:
+    with contextlib.suppress(CopymcError):
+        assert parse_histogram(text, "x").shares
+
+
+def test_a_mix_is_read_by_name_or_from_a_file(tmp_path: Path) -> None:
+    assert read_mix("page") is MIXES[0]
+    (tmp_path / "h.txt").write_text(BPFTRACE)
+    assert read_mix(str(tmp_path / "h.txt")).name == "h.txt"
+    with pytest.raises(CopymcError, match=r"neither a file .* nor one of page, block, fleet"):
+        read_mix("pages")
+
+
+def test_built_in_mixes_have_sources_and_add_up() -> None:
+    for mix in MIXES:
+        assert mix.source
+        assert all(share.weight > 0 and share.low <= share.high for share in mix.shares)
+    fleet = next(mix for mix in MIXES if mix.name == "fleet")
+    total = sum(share.weight for share in fleet.shares)
+    assert total == pytest.approx(1 - 0.0859, abs=0.003)  # published, without calls of 0 bytes
+    small = sum(share.weight for share in fleet.shares if share.high < 64)
+    assert small / total == pytest.approx(0.88, abs=0.01)
+
+
+def test_the_cost_of_a_mix_is_the_weighted_mean_of_its_copies() -> None:
+    def costs(kernel: str, point: Point, _: int) -> float:
+        return point.size * (2.0 if kernel == "b" and point.size > 100 else 1.0)
+
+    table = Table(made_up(("a", "b"), grid([64, 128]), costs, noise=0))
+    mix = Mix("m", "test", (Share(64, 64, "delta 0", 3), Share(128, 128, "delta 0", 1)))
+    found = cost(table, "b", "a", mix)
+    assert float(found.ratio.mid) == pytest.approx((3 * 64 + 256) / (3 * 64 + 128), rel=0.02)
+    assert found.covered == 1
+
+
+def test_copies_that_were_not_measured_are_not_counted_as_covered() -> None:
+    table = Table(made_up(("a",), grid([64, 128]), lambda *_: 1.0))
+    mix = Mix("m", "test", (Share(64, 64, "delta 0", 1), Share(64, 64, "delta 1..15", 2),
+                            Share(1 << 20, 1 << 20, "delta 0", 1)))  # fmt: skip
+    assert mean_seconds(table, "a", mix)[1] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("cpu_family", "name"),
+    [("26-2", "Zen 5"), ("25-17", "Zen 4"), ("25-1", "Zen 3"), ("6-62", "Ivy Bridge-EP"),
+     ("6-143", "Sapphire Rapids"), ("99-1", "family-model 99-1"), ("", "family-model unknown")],
+)  # fmt: skip
+def test_a_cpu_has_the_name_of_its_generation(cpu_family: str, name: str) -> None:
+    assert microarchitecture({"cpu_family": cpu_family})[1] == name
+
+
+def test_a_selection_takes_geometries() -> None:
+    table = Table(made_up(("a",), grid([64], (0, 8, 16)), lambda *_: 1.0),
+                  Selection(geometries=("delta 1..15",)))  # fmt: skip
+    assert [point.delta for point in table.points] == [8]
