@@ -655,9 +655,9 @@ def _report_one(args: argparse.Namespace, table: Table) -> str:
         found = report.report(table, context, one_table=True)
         return _rendered(report.with_pictures(found, _pictures(table)), "html")
     few = len(table.points) <= _FEW_POINTS or _is_narrow(args)
-    full = args.cases or args.format == "markdown" or few
-    found = report.report(table, context, with_cases=full)
-    return _rendered(found if args.cases else report.brief(found), args.format)
+    found = report.report(table, context, with_cases=args.cases or few)
+    whole = args.cases or args.format == "markdown"
+    return _rendered(found if whole else report.brief(found), args.format)
 
 
 def _is_narrow(args: argparse.Namespace) -> bool:

@@ -213,7 +213,7 @@ def _values(values: list[Any]) -> tuple[float, ...]:
     """The values, each proved to be a time; by passes in C, as files hold millions."""
     if len(values) > _VALUES_MAX:
         raise CopymcError(f"a run has {len(values)} values, more than {_VALUES_MAX}")
-    if set(map(type, values)) != {float} or not (0 < min(values) and max(values) < 1e6):
+    if set(map(type, values)) != {float} or not (min(values) > 0 and max(values) < 1e6):
         wrong = next(v for v in values if type(v) is not float or not 0 < v < 1e6)
         raise CopymcError(f"value {wrong!r} is not a time in seconds")
     return tuple(values)

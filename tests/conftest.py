@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-from bench.model import PHASES, Case, Measured, Point, Process, Study
+from bench.model import PHASES, Case, Measured, Point, Process, Scalar, Study
 
 POINT = Point(4096, 0, 0)
 
@@ -43,11 +44,12 @@ def made_up(
     kernels: Sequence[str],
     points: Sequence[Point],
     cost: Cost,
+    *,
     processes: int = 20,
     rounds: int = 5,
     noise: float = 0.001,
     seed: int = 0,
-    **facts: str,
+    facts: Mapping[str, str] = MappingProxyType({}),
 ) -> Study:
     """A study of known truth: `cost` gives nanoseconds by kernel, point and process index.
 
@@ -66,7 +68,7 @@ def made_up(
         phase = PHASES[index % 4]
         own = {"core_ghz": 4.0, "phase": phase, "duration": 1.0, "clock_step": 0}
         found.append(Process(index, phase, own, tuple(rows)))
-    plain = {
+    plain: dict[str, Scalar] = {
         "date": "2026-01-02 03:04:05",
         "hypervisor": "none",
         "cpu_model_name": "Made Up",

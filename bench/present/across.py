@@ -17,8 +17,8 @@ def across(digests: Sequence[Digest]) -> Document:
     machines = {digest.machine for digest in ordered}
     years = Paragraph(
         f"{len(ordered)} files, {len(machines)} machines; oldest microarchitecture first, by the "
-        "year it was first sold. VM: measured in a virtual machine. A cell is the geometric mean over "
-        "the points that its file has in the class, so files of one preset compare best."
+        "year it was first sold. VM: measured in a virtual machine. A cell is the geometric mean "
+        "over the points that its file has in the class, so files of one preset compare best."
     )
     sections = [
         Section("", (years,)),

@@ -26,7 +26,7 @@ def render(document: Document) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-        "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",
+        "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",
         f"<title>{title}</title>",
         f"<style>\n{(own / 'page.css').read_text()}</style>\n</head>\n<body>",
         f"<h1>{title}</h1>\n{_contents(document)}\n<main>\n{body}\n</main>",

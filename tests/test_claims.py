@@ -1,0 +1,253 @@
+"""Claims on made-up data of known truth: each can hold, fail and stay undecided."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bench.evidence.claims import CLAIMS, Claim, Context, Finding, judge
+from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, grid, no_slower
+from bench.evidence.estimates import Table
+from bench.evidence.mixes import Mix, Share
+from bench.model import Point, Study
+from tests import conftest
+
+ALL = ("null", "memcpy", "fast_string", "fragile", "mcsafe_unrolled", "memcpy_orig", "dispatch",
+       "fast_string:twin")  # fmt: skip
+POINTS = conftest.grid([64, 512, 4096, 65536], (0, 8, 16))
+
+
+def equal(kernel: str, point: Point, _: int) -> float:
+    """The empty call takes nothing; all copies are alike."""
+    return 1.0 if kernel == "null" else 2 + point.size / 64
+
+
+def slower(name: str, by: float, **where: int) -> conftest.Cost:
+    """As `equal`, but one kernel takes `by` times as long where the point matches."""
+
+    def costs(kernel: str, point: Point, index: int) -> float:
+        here = all(getattr(point, key) == value for key, value in where.items())
+        return equal(kernel, point, index) * (by if kernel == name and here else 1.0)
+
+    return costs
+
+
+def found(cost: conftest.Cost, name: str, processes: int = 20, **facts: str) -> Finding:
+    study = conftest.made_up(ALL, POINTS, cost, processes=processes, facts=facts)
+    return next(finding for finding in judge(Table(study)) if finding.id == name)
+
+
+def test_every_claim_has_its_own_name_and_a_sentence() -> None:
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) >= 8
+    assert all(claim.sentence.endswith(".") for claim in CLAIMS)
+
+
+def test_where_all_copies_are_alike_the_default_is_no_slower() -> None:
+    for name in ("no-slower-than-memcpy", "no-slower-than-kernel-memcpy", "no-slower-than-fragile"):
+        finding = found(equal, name)
+        assert finding.verdict == HOLDS, finding
+        assert "12 of 12 points hold" in finding.text or "no point" in finding.text
+
+
+def test_one_slow_point_of_twelve_makes_the_claim_fail_and_is_named() -> None:
+    finding = found(slower("fast_string", 1.1, size=4096, delta=8), "no-slower-than-memcpy")
+    assert finding.verdict == FAILS
+    assert "11 of 12 points hold, 1 fail" in finding.text
+    assert finding.cases == ("4 KiB s0 d8: 1.10 [1.10, 1.10]",)
+    cells = dict(zip(finding.detail[0], finding.detail[3], strict=True))
+    assert cells["d 1..15"] == "FAILS 1.10"
+    assert cells["d 0"] == "ok 1.00"
+
+
+def test_a_difference_within_the_margin_holds_however_certain_it_is() -> None:
+    assert found(slower("fast_string", 1.02), "no-slower-than-memcpy").verdict == HOLDS
+
+
+def test_few_processes_leave_a_claim_undecided_and_say_how_many_would_do() -> None:
+    finding = found(slower("fast_string", 1.1), "no-slower-than-memcpy", processes=3)
+    assert finding.verdict == UNDECIDED
+    assert finding.processes is not None
+    assert finding.processes >= 6
+
+
+def test_the_number_of_processes_that_is_named_does_decide() -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        beyond = kernel == "fast_string" and index % 5 != 0  # four in five are slower
+        return equal(kernel, point, index) * (1.1 if beyond else 1.0)
+
+    finding = found(costs, "no-slower-than-memcpy", processes=5)
+    assert finding.verdict == UNDECIDED
+    assert finding.processes is not None
+    again = found(costs, "no-slower-than-memcpy", processes=2 * finding.processes)
+    assert again.verdict == FAILS
+
+
+def test_one_slow_code_placement_keeps_a_claim_open() -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        placed = kernel == "fast_string" and index % 4 == 2
+        return equal(kernel, point, index) * (1.5 if placed else 1.0)
+
+    finding = found(costs, "no-slower-than-memcpy")
+    assert finding.verdict == UNDECIDED
+    assert "one code placement alone is slower" in finding.text
+    judged = no_slower(Table(conftest.made_up(ALL, POINTS, costs)), "fast_string", "memcpy", 0.03)
+    assert set(judged.placed) == {32}
+
+
+def test_claims_on_equal_kernels_fail_by_chance_less_often_than_the_rate_allows() -> None:
+    wrong = 0
+    for seed in range(60):
+        study = conftest.made_up(("a", "b"), POINTS, equal, noise=0.2, seed=seed, processes=8)
+        wrong += FAILS in no_slower(Table(study), "a", "b", 0.0).verdicts
+    assert wrong <= 7  # 5 % of 60, and two standard deviations
+
+
+def test_a_grid_names_every_class_that_was_measured() -> None:
+    judged = no_slower(Table(conftest.made_up(ALL, POINTS, equal)), "fast_string", "memcpy", 0.03)
+    assert grid(judged)[0] == ("size", "d 0", "d 1..15", "d 16..31")
+    assert [row[0] for row in grid(judged)[1:]] == ["64 B", "512 B", "4 KiB", "64 KiB"]
+
+
+def test_fragile_faster_somewhere_is_told_with_its_cost_elsewhere() -> None:
+    finding = found(slower("fast_string", 4.0, delta=8), "no-slower-than-fragile")
+    assert finding.verdict == FAILS
+    assert "Fragile is the faster one at 4 of 12 points" in finding.text
+
+
+def test_a_start_up_that_ends_is_found_with_its_size() -> None:
+    def costs(kernel: str, point: Point, _: int) -> float:
+        return 30 + point.size / 64 if kernel == "fast_string" else 2 + point.size / 16
+
+    finding = found(costs, "start-up")
+    assert finding.verdict == HOLDS
+    assert "losses end at" in finding.text
+    assert "has fast short rep movs" in finding.text
+    assert found(equal, "start-up").verdict == FAILS
+    assert "no fast short" in found(costs, "start-up", string_features="erms").text
+
+
+def test_a_geometry_that_costs_over_twice_the_usual_is_named_with_a_way_to_meet_it() -> None:
+    assert found(equal, "no-geometry-penalty").verdict == HOLDS
+    finding = found(slower("fast_string", 3.0, delta=16), "no-geometry-penalty")
+    assert finding.verdict == FAILS
+    assert "1 of 6 kernels have such geometries: fast_string" in finding.text
+    assert "glibc puts it at page + 16" in finding.text
+    assert finding.detail[1][4].startswith("16: 3.0x")
+
+
+def test_the_dispatch_is_judged_by_nanoseconds() -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        return equal(kernel, point, index) + (extra if kernel == "dispatch" else 0.0)
+
+    extra = 1.0
+    assert found(costs, "dispatch-cost").verdict == HOLDS
+    extra = 5.0
+    finding = found(costs, "dispatch-cost")
+    assert finding.verdict == FAILS
+    assert "5.0" in finding.text
+
+
+def test_placement_that_changes_the_winner_makes_the_claim_fail() -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        factor = (0.8 if index % 4 == 1 else 1.3) if kernel == "fragile" else 1.0
+        return equal(kernel, point, index) * factor
+
+    finding = found(costs, "placement")
+    assert finding.verdict == FAILS
+    assert "12 of 12 points" in finding.text
+    assert "phase 16 1.25" in finding.cases[0]
+    assert found(equal, "placement").verdict == HOLDS
+    assert found(equal, "placement", processes=2).verdict == UNDECIDED
+
+
+def test_what_linux_takes_is_best_unless_another_kernel_is_faster_for_a_mix() -> None:
+    mix = Mix("mine", "test", (Share(4096, 4096, "delta 0", 1.0),))
+    for factor, verdict in ((1.5, HOLDS), (0.7, FAILS)):
+        study = conftest.made_up(ALL, POINTS, slower("fragile", factor, size=4096))
+        findings = judge(Table(study), Context((mix,)))
+        finding = next(each for each in findings if each.id == "selected-is-best")
+        assert finding.verdict == verdict, finding
+    assert "mine: fragile would take 0.70" in finding.text
+
+
+def test_a_mix_that_was_not_measured_decides_nothing() -> None:
+    mix = Mix("far", "test", (Share(1 << 20, 1 << 20, "delta 0", 1.0),))
+    study = conftest.made_up(ALL, POINTS, equal)
+    finding = next(f for f in judge(Table(study), Context((mix,))) if f.id == "selected-is-best")
+    assert finding.verdict == UNDECIDED
+    assert "only 0% of it is measured" in finding.text
+
+
+def verified(mismatches: int, kernels: tuple[str, ...] = ALL) -> str:
+    rows = [{"kernel": name, "side": "source", "cases": 10, "mismatches": mismatches,
+             "table_entries": 4, "table_hit": 4} for name in kernels]  # fmt: skip
+    return json.dumps({"kernels": rows, "faults": ["guard"]})
+
+
+@pytest.mark.parametrize(
+    ("stored", "verdict", "words"),
+    [
+        (verified(0), HOLDS, "80 cases with real faults"),
+        (verified(1), FAILS, "fragile"),
+        (verified(0, ("fragile",)), UNDECIDED, "not verified: memcpy"),
+        ("{}", UNDECIDED, "damaged"),
+        ("[1, 2", UNDECIDED, "damaged"),
+    ],
+)
+def test_the_contract_is_judged_by_what_the_run_stored(
+    stored: str, verdict: str, words: str
+) -> None:
+    finding = found(equal, "contract-verified", verified=stored)
+    assert finding.verdict == verdict
+    assert words in finding.text
+
+
+def test_a_run_that_did_not_verify_says_so() -> None:
+    assert "run --verify" in found(equal, "contract-verified").text
+
+
+def test_the_runs_own_error_is_judged_on_its_twin() -> None:
+    assert found(equal, "noise-floor").verdict == HOLDS
+    assert found(slower("fast_string:twin", 1.02), "noise-floor").verdict == FAILS
+
+
+def test_a_claim_whose_kernels_are_not_in_the_file_is_undecided_with_the_reason() -> None:
+    table = Table(conftest.made_up(("fragile", "memcpy"), POINTS, equal))
+    findings = {finding.id: finding for finding in judge(table)}
+    assert set(findings) == {claim.id for claim in CLAIMS}
+    finding = findings["no-slower-than-memcpy"]
+    assert (finding.verdict, finding.text) == (
+        UNDECIDED, "Unavailable, because the file lacks fast_string."
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_every_claim_says_something_of_the_smallest_files(processes: int) -> None:
+    study = conftest.made_up(ALL, [Point(64, 0, 0)], equal, processes=processes)
+    for finding in judge(Table(study)):
+        assert finding.verdict in (HOLDS, FAILS, UNDECIDED)
+        assert finding.text
+
+
+def test_claims_are_judged_with_values_missing() -> None:
+    study = conftest.made_up(ALL, POINTS, equal)
+    first = study.processes[0]
+    cut = type(first)(first.index, first.phase, first.facts, first.measured[:9])
+    partial = Study(study.metadata, (cut, *study.processes[1:]), study.source)
+    assert all(finding.text for finding in judge(Table(partial)))
+
+
+def test_a_claims_words_hold_no_nan() -> None:
+    for finding in judge(Table(conftest.made_up(ALL, POINTS, equal, processes=2))):
+        assert "nan" not in finding.text.lower().split(), finding
+
+
+def test_a_new_claim_is_one_entry() -> None:
+    def agrees(_: Table, claim: Claim, __: Context) -> Finding:
+        return claim.finding(HOLDS, "Yes.")
+
+    claim = Claim("mine", "It holds.", (), agrees)
+    assert claim.judge(Table(conftest.study()), claim, Context()).verdict == HOLDS
+    assert np.isfinite(claim.margin)

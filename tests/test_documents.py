@@ -1,0 +1,347 @@
+"""Reports as text, Markdown and pages: what they show, and in which shape."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import results
+from bench.evidence import archive
+from bench.evidence.claims import CLAIMS, Context
+from bench.evidence.digest import Digest, by_generation
+from bench.evidence.estimates import Selection, Table
+from bench.model import CopymcError, Point, Study
+from bench.present import hover, markdown, page, plain, report
+from bench.present.document import Document, Grid, Paragraph, Picture, Section, Verbatim
+from tests import conftest
+from tests.test_cli import copymc
+
+KERNELS = ("null", "memcpy", "fast_string", "fragile", "mcsafe_unrolled", "fast_string:twin")
+
+
+def costs(kernel: str, point: Point, _: int) -> float:
+    """The default is slow where pointers alias, and fast for large copies."""
+    if kernel == "null":
+        return 1.0
+    start = 20.0 if kernel.startswith("fast_string") and point.delta % 64 else 2.0
+    return start + point.size / (16 if kernel == "fragile" else 64)
+
+
+def one_study(**facts: str) -> Study:
+    points = conftest.grid([64, 256, 4096, 1 << 20], (0, 8, 64))
+    return conftest.made_up(KERNELS, points, costs, facts=facts)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("results") / "one.json.gz"
+    results.save(one_study(), path)
+    return path
+
+
+def test_text_is_ascii_in_72_columns_and_ends_with_the_claims(file: Path) -> None:
+    done = copymc("report", str(file))
+    lines = done.stdout.splitlines()
+    assert done.stdout.isascii()
+    assert max(len(line) for line in lines if not line.startswith("  copymc run")) <= 72
+    assert not any(line.endswith(" ") or "\t" in line for line in lines)
+    last = [line for line in lines if line.startswith(("holds: ", "fails: ", "undecided: "))]
+    assert len(last) == len(CLAIMS)
+    assert lines.index(last[0]) > lines.index("To repeat it")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Made Up", "virtual|bare metal", "glibc 2.99", "copymc run --preset quick --seed 7",
+     "0123456789abcdef", "contaminated and left out", "A/A twin", "20 processes"],
+)  # fmt: skip
+def test_text_says_where_how_and_how_well_it_was_measured(file: Path, words: str) -> None:
+    output = " ".join(copymc("report", str(file)).stdout.split())
+    assert re.search(words, output)
+
+
+def test_the_command_to_repeat_a_run_names_its_seed_once_and_no_place_of_output() -> None:
+    study = one_study(command="copymc run --seed 9 --output x.json.gz --size 64,4K")
+    assert report.repeat(Table(study)).parts[0] == Verbatim(("copymc run --size 64,4K --seed 7",))
+
+
+def test_every_claim_stands_in_the_json_with_its_verdict(file: Path) -> None:
+    found = json.loads(copymc("report", str(file), "--format", "json").stdout)
+    assert [claim["id"] for claim in found["claims"]] == [claim.id for claim in CLAIMS]
+    assert all({"id", "verdict", "text"} <= set(claim) for claim in found["claims"])
+    assert {claim["verdict"] for claim in found["claims"]} <= {"holds", "fails", "undecided"}
+
+
+def test_markdown_has_every_section_and_well_formed_tables(file: Path) -> None:
+    text = copymc("report", str(file), "--format", "markdown").stdout
+    assert text.startswith("# copymc: Made Up")
+    for title in ("Every case", "What reviewers ask", "Claims"):
+        assert f"\n## {title}\n" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert rows
+    unescaped = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+    for above, below, row in zip(unescaped, unescaped[1:], rows[1:], strict=False):
+        assert above == below or not row.startswith("|---"), row
+
+
+WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=90)
+
+
+@given(st.lists(st.lists(WORDS, min_size=3, max_size=3), min_size=1, max_size=4), WORDS)
+def test_any_words_fit_every_format(rows: list[list[str]], text: str) -> None:
+    grid = Grid(("a", "b", "c"), tuple(map(tuple, rows)), text)
+    document = Document(text or "t", (Section(text, (Paragraph(text), grid)),))
+    lines = plain.render(document).splitlines()
+    assert all(len(line) <= 72 and line.isascii() for line in lines)
+    assert markdown.render(document)
+    checker = Wellformed()
+    checker.feed(page.render(document))
+    assert checker.open == []
+
+
+class Wellformed(html.parser.HTMLParser):
+    """Sees that every element of a page is closed in its turn, and what it refers to."""
+
+    VOID = frozenset({"meta", "br", "use", "path"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_a_page_loads_nothing_and_its_words_are_escaped() -> None:
+    evil = '<script>alert("x")</script>'
+    text = page.render(Document(evil, (Section(evil, (Paragraph(evil), Verbatim((evil,)))),)))
+    assert text.count("<script>") == 1
+    checker = Wellformed()
+    checker.feed(text)
+    assert all(reference.startswith("#") for reference in checker.references)
+    assert "default-src 'none'" in text
+
+
+def test_ids_of_figures_do_not_meet_on_a_page() -> None:
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"/><use href="#a"/></svg>'
+    picture = Picture(svg, "p")
+    text = page.render(Document("t", (Section("s", (picture, picture)),)))
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert all(f'id="{name}"' in text for name in re.findall(r'href="#([^"]+)"', text))
+
+
+def test_marks_carry_their_words_and_a_group_that_does_not_match_carries_none() -> None:
+    use = '<use xmlns="http://www.w3.org/2000/svg"/>'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg"><g id="{hover.group_name(["x", "y|z"])}">'
+        f'{use}{use}</g><g id="{hover.group_name(["only"])}"/>'
+        f'<g id="{hover.group_name(["1", "2"])}">{use}</g></svg>'
+    )
+    assert re.findall(r"<title>(.*?)</title>", hover.with_titles(svg)) == ["x", "y/z", "only"]
+
+
+@pytest.fixture(scope="module")
+def written(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("page") / "report.html"
+    done = copymc("report", str(file), "--format", "html", "--output", str(target))
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_a_page_is_whole_and_holds_figures_with_values(written: Path) -> None:
+    text = written.read_text()
+    checker = Wellformed()
+    checker.feed(text)
+    assert checker.open == []
+    assert all(reference.startswith(("#", "data:")) for reference in checker.references)
+    assert text.count("<svg") >= 4
+    assert "fast_string, 4 KiB: " in text
+
+
+browser = pytest.mark.skipif(
+    shutil.which("chromium") is None, reason="chromium is not installed; .ci/run installs it"
+)
+
+
+def in_chromium(path: Path, profile: Path, *flags: str, script: str = "") -> tuple[str, str]:
+    """The page's DOM after its scripts and one of ours, and what chromium logged."""
+    shown = path.with_name(f"shown-{profile.name}.html")
+    errors = (
+        "<script>addEventListener('error', (e) => "
+        "document.documentElement.setAttribute('data-error', e.message));</script>"
+    )
+    text = path.read_text().replace("<head>", f"<head>{errors}", 1)
+    shown.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+               "--no-first-run", "--disable-background-networking", "--disable-component-update",
+               "--disable-sync", f"--user-data-dir={profile}", "--enable-logging=stderr",
+               *flags]  # fmt: skip
+    done = subprocess.run([*command, f"file://{shown}"], capture_output=True, text=True,
+                          check=True, timeout=120)  # fmt: skip
+    return done.stdout, done.stderr
+
+
+@browser
+def test_a_browser_shows_the_page_without_errors_and_sorts_its_tables(
+    written: Path, tmp_path: Path
+) -> None:
+    script = """
+      const table = Array.from(document.querySelectorAll('table')).find(
+        (t) => t.tHead.textContent.startsWith('kernelsize'));
+      const heads = table.querySelectorAll('thead button');
+      const column = (i) => Array.from(table.tBodies[0].rows).map((r) => r.cells[i].textContent);
+      const note = (name, words) => document.body.setAttribute('data-' + name, words.join(';'));
+      heads[4].click(); note('up', column(4)); heads[4].click(); note('down', column(4));
+      heads[1].click(); note('sizes', [...new Set(column(1))]);
+      document.body.setAttribute('data-sort', heads[1].parentElement.getAttribute('aria-sort'));
+      note('titles', Array.from(document.querySelectorAll('svg title')).slice(0, 3)
+        .map((t) => t.textContent));
+    """
+    dom, log = in_chromium(written, tmp_path / "u", "--dump-dom", script=script)
+    assert "CONSOLE" not in log
+    assert 'data-error="' not in dom
+    noted = dict(re.findall(r'data-([a-z]+)="([^"]*)"', dom))
+    up = [float(word) for word in noted["up"].split(";")]
+    assert up == sorted(up)
+    assert len(up) == 72
+    assert [float(word) for word in noted["down"].split(";")] == sorted(up, reverse=True)
+    assert noted["sizes"] == "64 B;256 B;4 KiB;1 MiB"
+    assert noted["sort"] == "ascending"
+    assert ": " in noted["titles"]
+
+
+@browser
+def test_a_phone_shows_the_page_without_sideways_scrolling(written: Path, tmp_path: Path) -> None:
+    script = """
+      const wide = document.createElement('iframe');
+      wide.style.width = '390px'; wide.style.height = '844px';
+      wide.srcdoc = '<!DOCTYPE html><meta name="viewport" content="width=device-width">'
+        + document.head.querySelector('style').outerHTML
+        + '<body>' + document.querySelector('main').outerHTML;
+      wide.onload = () => document.body.setAttribute('data-width',
+        wide.contentDocument.documentElement.scrollWidth);
+      document.body.append(wide);
+    """
+    policy = "default-src 'none'; "
+    open_page = tmp_path / "open.html"
+    open_page.write_text(written.read_text().replace(policy, "default-src 'self'; "))
+    flags = ("--dump-dom", "--virtual-time-budget=5000")
+    dom, _ = in_chromium(open_page, tmp_path / "u", *flags, script=script)
+    (width,) = re.findall(r'data-width="([0-9]+)"', dom)
+    assert int(width) <= 390
+
+
+@browser
+def test_the_page_prints(written: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.pdf"
+    in_chromium(written, tmp_path / "u", f"--print-to-pdf={target}")
+    assert target.read_bytes().startswith(b"%PDF")
+    assert target.stat().st_size > 50_000
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Files of four machines, named so that their order is not that of generations."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    families = {"a": "26-2", "b": "6-85", "c": "25-17", "d": "6-62"}
+    for name, family in families.items():
+        study = one_study(cpu_family=family, cpu_model_name=f"CPU {name}")
+        results.save(study, tmp_path / f"{name}.json.gz")
+    return sorted(tmp_path.glob("*.json.gz"))
+
+
+def test_many_files_are_a_matrix_of_claims_ordered_by_generation(fleet: list[Path]) -> None:
+    done = copymc("report", *map(str, fleet))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert max(map(len, done.stdout.splitlines())) <= 72
+    heads = [line for line in done.stdout.splitlines() if line.startswith("claim ")]
+    order = ["1 Ivy Bridge-EP", "2 Skylake-SP to Cooper Lake", "3 Zen 4", "4 Zen 5"]
+    places = [" ".join(heads).index(name) for name in order]
+    assert places == sorted(places)
+    rows = [line for line in done.stdout.splitlines() if line.startswith("no-slower-than-fragile")]
+    assert " ".join(rows).count("fails") == 4
+
+
+def test_many_files_have_json_and_a_plot(fleet: list[Path], tmp_path: Path) -> None:
+    found = json.loads(copymc("report", *map(str, fleet), "--format", "json").stdout)
+    assert [Path(each["file"]).name[0] for each in found["files"]] == ["a", "b", "c", "d"]
+    done = copymc("plot", *map(str, fleet), "--output", str(tmp_path / "p"), "--format", "svg")
+    assert (tmp_path / "p" / "across_machines.svg").exists(), done.stderr
+    assert (tmp_path / "p" / "a" / "throughput.svg").exists()
+
+
+def test_a_digest_is_kept_and_made_again_when_the_file_changes(fleet: list[Path]) -> None:
+    first = list(archive.digests(fleet[:2], Context()))
+    kept = list((fleet[0].parent / "cache").rglob("*.json"))
+    assert len(kept) == 2
+    assert list(archive.digests(fleet[:2], Context())) == first
+    results.save(one_study(cpu_family="25-1"), fleet[0].with_name("e.json.gz"))
+    fleet[0].with_name("e.json.gz").replace(fleet[0])
+    (again,) = archive.digests(fleet[:1], Context())
+    assert again.generation == (2021, "Zen 3")
+
+
+def test_a_damaged_cache_is_only_slow(fleet: list[Path]) -> None:
+    (first,) = archive.digests(fleet[:1], Context())
+    (kept,) = (fleet[0].parent / "cache").rglob("*.json")
+    for text in ("", "{}", '{"findings": 3}', "[]"):
+        kept.write_text(text)
+        assert list(archive.digests(fleet[:1], Context())) == [first]
+
+
+def test_a_digest_survives_being_kept(fleet: list[Path]) -> None:
+    (found,) = archive.digests(fleet[:1], Context())
+    assert Digest.from_plain(json.loads(json.dumps(found.to_plain()))) == found
+    assert by_generation([found]) == [found]
+
+
+def test_one_bad_file_of_many_is_named(fleet: list[Path]) -> None:
+    bad = fleet[0].with_name("bad.json.gz")
+    bad.write_text("{}")
+    done = copymc("report", *map(str, [*fleet, bad]))
+    assert done.returncode == 2
+    assert "bad.json.gz" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(CopymcError, match="no case of this selection"):
+        list(archive.digests(fleet[:1], Context(), Selection(sizes=(7,))))
+
+
+def test_plots_and_reports_take_a_geometry(file: Path, tmp_path: Path) -> None:
+    output = copymc("report", str(file), "--geometry", "1..15").stdout
+    assert "delta 8, hot" in output
+    assert "delta 64, hot" not in output
+    words = ("plot", str(file), "--geometry", "0,64n", "--output", str(tmp_path), "--format", "svg")
+    assert copymc(*words).returncode == 0
+    text = (tmp_path / "throughput.svg").read_text()
+    assert "delta other multiples of 64" in text
+    assert "delta 1..15" not in text
+    done = copymc("report", str(file), "--geometry", "5")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_a_run_stores_what_verify_found(tmp_path: Path) -> None:
+    path = tmp_path / "v.json.gz"
+    done = copymc("run", "--kernel", "fast_string", "--size", "64", "--delta", "0", "--processes",
+                  "1", "--verify", "--output", str(path))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    stored = json.loads(str(results.load(path).metadata["verified"]))
+    assert {row["side"] for row in stored["kernels"]} == {"source", "destination", "both"}
+    assert all(row["cases"] > 0 and row["mismatches"] == 0 for row in stored["kernels"])
+    assert "holds: The kernels compared keep their recovery contract" in done.stdout
