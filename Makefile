@@ -16,7 +16,7 @@ ifeq ($(shell command -v $(CC)),)
 $(error copymc: no C compiler "$(CC)"; install gcc or clang, or set CC)
 endif
 
-.PHONY: bench test selfcheck clean
+.PHONY: bench test selfcheck rivals clean
 
 $(VENV)/.installed: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ bench: $(VENV)/.installed
 
 selfcheck: $(VENV)/.installed
 	$(BIN)/python -m bench.selfcheck
+
+rivals: $(VENV)/.installed
+	$(BIN)/python -m bench.rivals
 
 test: $(VENV)/.tests
 	$(BIN)/ruff check bench tests

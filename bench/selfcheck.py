@@ -85,12 +85,12 @@ def preset_plan(preset: str) -> Plan:
 
 def campaign(plan: Plan) -> Campaign:
     """A campaign on the CPU that `run` would choose; this process leaves that CPU."""
-    cpu = _cpu()
+    cpu = measuring_cpu()
     leave(cpu)
     return Campaign(plan, cpu, clean_environ(os.environ))
 
 
-def _cpu() -> int:
+def measuring_cpu() -> int:
     """The CPU that `run` would choose, whatever this process has left since."""
     with contextlib.suppress(OSError):  # a narrower set may be all that is allowed
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
@@ -133,7 +133,8 @@ def twin_plan(processes: int, seed: int) -> Plan:
     return make_plan(options)
 
 
-def _measured(plan: Plan) -> Table:
+def measured(plan: Plan) -> Table:
+    """What a plan gives on the CPU that `run` would choose."""
     work = campaign(plan)
     for _ in work.events():
         pass
@@ -142,14 +143,14 @@ def _measured(plan: Plan) -> Table:
 
 def twins(processes: int = 24) -> Iterator[Finding]:
     """Chance, power, and chance beside a busy loop on the same core."""
-    quiet = _measured(twin_plan(processes, seed=1))
+    quiet = measured(twin_plan(processes, seed=1))
     yield from _chance("A/A", noise(quiet, 64, _MIB), (0.01, 0.1, 0.02))
     large = noise(quiet, _MIB + 1)
     yield Finding("A/A beyond 1 MiB: half-width median at most 2 %",
                   f"{100 * large.half_width:.2f} %", large.half_width <= 0.02)  # fmt: skip
     yield _power(quiet)
-    with _busy_loop(_cpu()):
-        loaded = _measured(twin_plan(processes, seed=2))
+    with busy_loop(measuring_cpu()):
+        loaded = measured(twin_plan(processes, seed=2))
     yield from _chance("A/A beside a busy loop", noise(loaded, 64, _MIB), (0.02, 0.2, 0.05))
 
 
@@ -179,7 +180,7 @@ def _power(table: Table) -> Finding:
 
 
 @contextlib.contextmanager
-def _busy_loop(cpu: int) -> Iterator[None]:
+def busy_loop(cpu: int) -> Iterator[None]:
     """A process that computes on the measured CPU until the block ends."""
     code = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", code]) as loop:
@@ -217,7 +218,7 @@ def _perf_rate(routine: str) -> float:
     """Bytes per second that perf's own copy of a routine reaches at 1 MiB, pinned as ours."""
     command = ["perf", "bench", "-f", "simple", "mem", "memcpy", "-f", routine, "-s", "1MB",
                "-l", "300"]  # fmt: skip
-    cpu = _cpu()
+    cpu = measuring_cpu()
     done = subprocess.run(
         command,
         capture_output=True,
@@ -288,8 +289,8 @@ def _counterparts(
     options = _options("quick", [*there, *there.values()])
     plan = make_plan(dataclasses.replace(options, bounds=(), processes=processes))
     libraries = [linux_build.manifest(each) for each in built.values()]
-    leave(_cpu())
-    work = Campaign(plan, _cpu(), clean_environ(os.environ), libraries)
+    leave(measuring_cpu())
+    work = Campaign(plan, measuring_cpu(), clean_environ(os.environ), libraries)
     for _ in work.events():
         pass
     table = Table(Study(host.facts(), work.processes))

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.evidence.answers import compared
 from bench.evidence.estimates import Table
+from bench.model import CopymcError
 from bench.present.hover import group_name, with_titles
 from bench.present.text import machine
 from bench.units import format_size
@@ -124,6 +125,16 @@ def svg(figure: Figure) -> str:
     with mpl.rc_context(_SETTINGS):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return with_titles(stream.getvalue())
+
+
+def png(figure: Figure | None, dpi: int = 130) -> bytes:
+    """The figure as a PNG file's bytes, for notebooks; CopymcError where there is none."""
+    if figure is None:
+        raise CopymcError("the results file lacks the kernels of this figure")
+    stream = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
 
 
 def save(figure: Figure, path: Path, formats: Sequence[str]) -> Iterator[Path]:
