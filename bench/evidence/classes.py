@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.model import CopymcError, Point
+from bench.model import PAGE, CopymcError, Point
 
 SIZE_CLASSES = (1, 64, 128, 512, 2048, 8192, 65536, 1 << 20, 1 << 40)
 """First sizes of the classes: below a line pair, short rep movs, then by cache level, bytes."""
@@ -16,6 +16,7 @@ GEOMETRY_CLASSES = (
     "delta 1..15",
     "delta 16..31",
     "delta 32..63",
+    "delta -63..-1",
     "delta other multiples of 64",
     "delta other",
     "odd src_offset",
@@ -23,7 +24,7 @@ GEOMETRY_CLASSES = (
 """Classes of pointer pairs in which a kernel behaves alike, by facts of 4 KiB aliasing."""
 
 
-_SHORT = ("0", "1..15", "16..31", "32..63", "other")
+_SHORT = ("0", "1..15", "16..31", "32..63", "-63..-1", "other")
 
 
 def geometry_class(src_offset: int, delta: int) -> str:
@@ -35,7 +36,7 @@ def geometry_class(src_offset: int, delta: int) -> str:
     for limit in (15, 31, 63):
         if delta <= limit:
             return f"delta {(limit + 1) // 2 if limit > 15 else 1}..{limit}"
-    return "delta other"
+    return "delta -63..-1" if delta > PAGE - 64 else "delta other"
 
 
 def parse_geometries(text: str) -> tuple[str, ...]:

@@ -70,7 +70,12 @@ def _fleet() -> Iterator[Share]:
 
 def _fleet_classes() -> Iterator[tuple[str, float]]:
     """Shares of the delta classes, if delta is any multiple of the alignment with equal chance."""
-    bounds = {"delta 1..15": (1, 16), "delta 16..31": (16, 32), "delta 32..63": (32, 64)}
+    bounds = {
+        "delta 1..15": (1, 16),
+        "delta 16..31": (16, 32),
+        "delta 32..63": (32, 64),
+        "delta -63..-1": (PAGE - 63, PAGE),
+    }
     rest = 1.0
     for name, (low, high) in bounds.items():
         share = sum(

@@ -20,7 +20,12 @@ RECOVERY_SIZE = 4096
 """Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
 
 _ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
-_OTHER = ((0, 1000), (1, 0), (7, 57))  # (src_offset, delta) in no class of aliasing, and unaligned
+_OTHER = (
+    (0, 1000),
+    (0, 4088),
+    (1, 0),
+    (7, 57),
+)  # (src_offset, delta) in no class of aliasing, and unaligned
 _QUICK_SIZES = (8, 64, 128, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
 _DEFAULT_SIZES = (
     *(1, 8, 16, 33, 64, 96, 127, 128, 129, 256, 511, 512, 1024, 1500, 2048, 3000, 4096),

@@ -23,6 +23,7 @@ MEETINGS = {
     "delta 1..15": "read(2) at page offset 4088 into a page-aligned buffer",
     "delta 16..31": "page-aligned source read into a malloc block (glibc puts it at page + 16)",
     "delta 32..63": "struct with a 32-byte header before its payload",
+    "delta -63..-1": "read(2) at page offset 8 into a page-aligned buffer",
     "delta other multiples of 64": "cache-line aligned slab objects",
     "delta other": "read(2) at an arbitrary file offset",
     "delta 0": "page to page, as copy_mc_user_highpage() does",
