@@ -4,7 +4,8 @@ PRESET ?= default
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard kernels/*.h kernels/*.txt kernels/*/*.[chS])
-SETUP := pyproject.toml constraints.txt kernels/CMakeLists.txt $(NATIVE)
+PACKAGES := $(wildcard bench/*/__init__.py bench/*/*/__init__.py)
+SETUP := pyproject.toml constraints.txt kernels/CMakeLists.txt $(NATIVE) $(PACKAGES)
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
 OS := $(shell uname -s)

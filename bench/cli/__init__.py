@@ -1,0 +1,33 @@
+"""The command line: parse, call one stage, print. The only part that prints or exits."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from bench.cli.grammar import parser
+from bench.cli.signals import Interrupted
+from bench.cli.words import fail
+from bench.machine import host
+from bench.model import CopymcError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status of a command line; one line on standard error where it could not run."""
+    try:
+        host.require_platform()
+        args = parser().parse_args(argv)
+        stage = importlib.import_module(f"bench.cli.{args.stage}")
+        status: int = stage.main(args)
+        sys.stdout.flush()
+    except CopymcError as error:
+        return fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, Interrupted) as stop:
+        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
+    return status

@@ -1,0 +1,69 @@
+"""Results files in, reports out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import results
+from bench.evidence.claims import Context
+from bench.evidence.classes import parse_geometries
+from bench.evidence.estimates import Selection, Table
+from bench.evidence.mixes import MIXES, read_mix
+from bench.model import CopymcError
+from bench.present import markdown, page, plain
+from bench.present.document import Document
+from bench.units import parse_offsets, parse_sizes
+
+
+def context(args: argparse.Namespace) -> Context:
+    """What the claims weigh by: the mixes of the command line, or the built-in ones."""
+    return Context(tuple(map(read_mix, args.mix)) or MIXES)
+
+
+def selection(args: argparse.Namespace) -> Selection:
+    """The cases that the command line chooses."""
+    return Selection(
+        kernels=tuple(args.kernel.split(",")) if args.kernel else (),
+        sizes=parse_sizes(args.size) if args.size else (),
+        deltas=parse_offsets(args.delta, "delta") if args.delta else (),
+        src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else (),
+        geometries=parse_geometries(args.geometry) if args.geometry else (),
+    )
+
+
+def selected(args: argparse.Namespace) -> Iterator[Table]:
+    """The chosen part of each file."""
+    for file in args.files:
+        table = Table(results.load(file), selection(args))
+        if not table.points or not table.kernels:
+            raise CopymcError(f"results file {str(file)!r} has no case of this selection")
+        yield table
+
+
+def rendered(document: Document, form: str) -> str:
+    """The document as text, markdown or html."""
+    if form == "html":
+        return page.render(document)
+    return markdown.render(document) if form == "markdown" else plain.render(document)
+
+
+def put(output: str, path: Path | None) -> None:
+    """Prints the output, or writes it; CopymcError where it cannot."""
+    if path is None:
+        print(output)
+    else:
+        _write(path, output + "\n")
+
+
+def _write(path: Path, output: str) -> None:
+    try:
+        path.write_text(output)
+    except OSError as error:
+        raise CopymcError(f"output {str(path)!r}: {error.strerror}; choose another") from error
+
+
+def beside(source: str) -> Path:
+    """The folder for what is made from a results file: its name without the suffixes."""
+    return Path(source.removesuffix(".gz").removesuffix(".json"))

@@ -1,0 +1,144 @@
+"""The grammar of the command line: words in, a namespace out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from bench import __version__
+from bench.measure.plan import PRESETS
+from bench.model import CopymcError
+
+_FORMATS = ("text", "markdown", "html", "json")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Usage errors are one line like all others."""
+        raise CopymcError(f"{message}; see `{self.prog} --help`")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line; `stage` names the module of this package to call."""
+    top = _Parser(prog="copymc", description="Compares machine-check-safe memory copies.")
+    top.add_argument("--version", action="version", version=f"copymc {__version__}")
+    stages = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    info = stages.add_parser("info", help="this machine, what Linux takes here, what can run")
+    info.add_argument("--json", action="store_true", help="for machines")
+    info.set_defaults(stage="info")
+    _add_run(stages.add_parser("run", help="measure, write a results file, print the answer"))
+    _add_verify(stages.add_parser("verify", help="prove the recovery contract with real faults"))
+    _add_compare(stages.add_parser("compare", help="two results files, or two kernel trees"))
+    report = stages.add_parser("report", help="tables and claims of one results file, or of many")
+    _add_files(report)
+    _add_output(report)
+    report.add_argument("--cases", action="store_true", help="every case, in text as well")
+    _add_mix(report)
+    report.set_defaults(stage="report")
+    plot = stages.add_parser("plot", help="plots of a results file")
+    _add_files(plot)
+    plot.add_argument("--output", type=Path, help="folder; default: beside the results file")
+    plot.add_argument("--format", choices=("png", "svg", "pdf"), action="append",
+                      help="default: png and svg; can be repeated")  # fmt: skip
+    plot.set_defaults(stage="plot")
+    return top
+
+
+def _add_output(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--format", choices=_FORMATS, default="text")
+    stage.add_argument("--output", type=Path, help="write there instead of standard output")
+
+
+def _add_mix(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("--mix", metavar="NAME|FILE", action="append", default=[],
+                       help="page, block, fleet or a bpftrace histogram; default: the first three",
+                       )  # fmt: skip
+
+
+def _add_compare(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("files", nargs="*", type=Path, metavar="BASE NEW", help="results files")
+    compare.add_argument("--control", metavar="KERNEL",
+                         help="kernel to whose time all are set, or none; default: memcpy",
+                         )  # fmt: skip
+    compare.add_argument("--margin", type=_percent, default=0.03, metavar="PERCENT",
+                         help="changes proved smaller are the same; default: 3")  # fmt: skip
+    compare.add_argument("--fail-above", type=_percent, metavar="PERCENT",
+                         help="exit with 1 where a case or routine is slower by more",
+                         )  # fmt: skip
+    compare.add_argument("--format", choices=_FORMATS, default="text", help="of two files")
+    _add_run(compare)
+    compare.set_defaults(stage="compare", preset="quick")
+
+
+def _percent(text: str) -> float:
+    """The share that `5`, `5%` or `0.5` percent names."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage such as 5 or 5%")
+    return value / 100
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--preset", choices=tuple(PRESETS), default="default")
+    run.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    _add_trees(run)
+    run.add_argument("--size", metavar="LIST", help="such as 64,4K or 1K..1M")
+    run.add_argument("--delta", metavar="LIST", help="(dst - src) modulo 4096, such as 0,8,-64")
+    run.add_argument("--src-offset", metavar="LIST", help="source address modulo 4096")
+    run.add_argument("--residency", choices=("hot",), default="hot", help="lines before the call")
+    run.add_argument("--processes", type=_count, metavar="N", help="worker processes")
+    run.add_argument("--rigorous", action="store_true", help="twice the processes")
+    run.add_argument("--fast", action="store_true", help="half the processes")
+    run.add_argument("--affinity", metavar="CPUS", help="CPU to measure on; default: the last")
+    run.add_argument("--inherit-environ", metavar="VARS", default="",
+                     help="variables that the workers keep, comma-separated")  # fmt: skip
+    run.add_argument("--copy-env", action="store_true", help="the workers keep all variables")
+    run.add_argument("--seed", type=_count, metavar="N", help="repeats the plan of another run")
+    run.add_argument("--label", help="last part of the results file's name; default: the preset")
+    run.add_argument("--output", type=Path, metavar="FILE", help="results file")
+    run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
+    run.add_argument("--verify", action="store_true",
+                     help="prove the recovery contract first and store the verdicts")  # fmt: skip
+    _add_mix(run)
+    run.set_defaults(stage="run", compared=None)
+
+
+def _add_trees(stage: argparse.ArgumentParser) -> None:
+    tree_help = "routines of a kernel tree, a revision of it or a tarball; repeatable"
+    stage.add_argument("--linux", metavar="TREE[@REV]", action="append", default=[], help=tree_help)
+    stage.add_argument("--patch", type=Path, metavar="FILE", help="applied to the last --linux")
+    stage.add_argument("--features", metavar="WORD,...", help="assemble the trees for these")
+    stage.add_argument("--symbol", metavar="NAME", action="append", default=[],
+                       help="a function of the trees that copymc does not know")  # fmt: skip
+    stage.add_argument("--contract", choices=("plain", "uncopied", "status"), default="uncopied",
+                       help="what the functions of --symbol promise")  # fmt: skip
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
+    _add_trees(verify)
+    verify.add_argument("--fault", metavar="NAME,...", help="fault sources; default: all usable")
+    verify.add_argument("--allow-lethal", action="store_true", help="use those that lose memory")
+    verify.add_argument("--case", metavar="SIZE=N,...", help="run one case of one kernel")
+    verify.add_argument("--payload", action="store_true", help="what programs see of each source")
+    verify.add_argument("--json", action="store_true", help="for machines")
+    verify.set_defaults(stage="verify")
+
+
+def _add_files(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    stage.add_argument("--kernel", metavar="NAME,...")
+    stage.add_argument("--size", metavar="LIST")
+    stage.add_argument("--delta", metavar="LIST")
+    stage.add_argument("--src-offset", metavar="LIST")
+    stage.add_argument("--geometry", metavar="CLASS,...", help="such as 0, 1..15, 64n, other, odd")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
