@@ -11,7 +11,7 @@ from bench.evidence.answers import class_ratios, losses
 from bench.evidence.classes import geometry_class
 from bench.evidence.estimates import Selection, Table, noise
 from bench.model import PHASES, Case, Measured, Point, Process, Study
-from tests.conftest import POINT, study
+from tests.conftest import POINT, made_up, study
 
 
 def test_a_paired_ratio_is_exact_however_the_machine_drifts() -> None:
@@ -117,6 +117,17 @@ def test_losses_name_geometry_sizes_and_the_worst() -> None:
     ]
     assert found[0].worst == pytest.approx(1.5)
     assert losses(Table(study(ratio=1.02)), "slow", "memcpy") == ()
+
+
+def test_class_ratios_say_what_placement_alone_does() -> None:
+    def costs(kernel: str, _: Point, index: int) -> float:
+        return 10.0 * (1.5 if kernel == "a" and index % 4 == 3 else 1.0)
+
+    points = [Point(64, 0, 0), Point(100, 0, 8)]
+    (only,) = class_ratios(Table(made_up(("a", "b"), points, costs)), "a", "b")
+    assert only.by_phase == pytest.approx((1, 1, 1, 1.5), rel=0.01)
+    (few,) = class_ratios(Table(made_up(("a", "b"), points, costs, processes=2)), "a", "b")
+    assert np.isnan(few.by_phase[2:]).all()
 
 
 def test_class_ratios_cover_the_sizes_that_were_measured() -> None:

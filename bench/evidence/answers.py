@@ -39,12 +39,14 @@ class ClassRatio:
         first: smallest measured size of the class, bytes.
         last: largest one.
         ratio: geometric mean over the class' points; shape ().
+        by_phase: the same of the processes of each of PHASES alone; NaN without any.
 
     """
 
     first: int
     last: int
     ratio: Interval
+    by_phase: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, 
         rows = [i for i, point in enumerate(table.points) if low <= point.size < high]
         if rows:
             first, last = table.points[rows[0]].size, table.points[rows[-1]].size
-            found.append(ClassRatio(first, last, table.mean_ratio(kernel, baseline, rows)))
+            ratio, phases = table.mean_ratio_by_phase(kernel, baseline, rows)
+            found.append(ClassRatio(first, last, ratio, phases))
     return tuple(found)
 
 

@@ -153,6 +153,18 @@ class Table:
         """Geometric mean of the ratio over some points, as one interval (shape ())."""
         return self.mean_ratios(kernel, baseline, [rows]).first()
 
+    def mean_ratio_by_phase(
+        self, kernel: str, baseline: str, rows: Sequence[int]
+    ) -> tuple[Interval, tuple[float, ...]]:
+        """As `mean_ratio`, and the same mean at each of PHASES alone; NaN without a process."""
+        logs = self.log_ratios(kernel, baseline)
+        known = [row for row in rows if np.isfinite(logs[row]).any()]
+        means = logs[known].mean(axis=0) if known else np.full(len(self.phases), np.nan)
+        alone = (nan_median(np.where(self.phases == phase, means, np.nan)) for phase in PHASES)
+        return median_interval(means[None]).map(np.exp).first(), tuple(
+            float(np.exp(each)) for each in alone
+        )
+
     @cached_property
     def _clocks(self) -> Floats:
         """Each process' core clock, GHz: the mean of its start and end; 1 where unmeasured."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, Loss, class_ratios, losses, verdict
+from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, losses, verdict
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.estimates import Selection, Table, noise
 from bench.evidence.spread import Spread, spread
@@ -94,19 +94,26 @@ def answer(table: Table) -> Iterator[Section]:
 
 def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
     columns = [class_ratios(table, SUBJECT, name) for name in baselines]
-    rows = tuple(
-        (size_range(row[0].first, row[0].last), *(ratio_text(item.ratio) for item in row))
-        for row in zip(*columns, strict=True)
-    )
-    heat = tuple((None, *(heat_of(float(item.ratio.mid)) for item in row))
-                 for row in zip(*columns, strict=True))  # fmt: skip
+    rows, heat = [], []
+    for row in zip(*columns, strict=True):
+        cells = [cell for item in row for cell in (ratio_text(item.ratio), _placed(item))]
+        rows.append((size_range(row[0].first, row[0].last), *cells))
+        heat.append((None, *(h for item in row for h in (heat_of(float(item.ratio.mid)), None))))
+    heads = (head for name in baselines for head in (f"time / {name}", "by placement"))
     return Grid(
-        ("size", *(f"time / {name}" for name in baselines)),
-        rows,
+        ("size", *heads),
+        tuple(rows),
         f"Time of {SUBJECT} over the time of others: below 1 it is faster. Geometric means over "
-        "all pointer geometries with 95% intervals over processes.",
-        heat,
+        "all pointer geometries with 95% intervals over processes, which cover chance; by "
+        "placement: the least and largest over the start addresses of the code, which they do not.",
+        tuple(heat),
     )
+
+
+def _placed(item: ClassRatio) -> str:
+    """`0.94..1.18`: what the placement of the code alone does to a ratio."""
+    known = [ratio for ratio in item.by_phase if not np.isnan(ratio)]
+    return f"{min(known):.2f}..{max(known):.2f}" if len(known) > 1 else "-"
 
 
 def heat_of(ratio: float) -> float | None:
@@ -301,7 +308,7 @@ def trees(table: Table, base: str, new: str) -> Document:
 
 def _routine(table: Table, name: str, base: str, new: str) -> Section:
     rows = tuple(
-        (size_range(row.first, row.last), ratio_text(row.ratio), verdict(row.ratio))
+        (size_range(row.first, row.last), ratio_text(row.ratio), _placed(row), verdict(row.ratio))
         for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}")
     )
-    return Section(name, (Grid(("size", "ratio", "verdict"), rows),))
+    return Section(name, (Grid(("size", "ratio", "by placement", "verdict"), rows),))
