@@ -187,6 +187,26 @@ def test_a_part_that_ends_its_process_is_named_and_the_others_are_still_checked(
     assert f"movsq: {crashed.crash}" in text
 
 
+def _never_returns(name: str, phase: int, faults: tuple[str, ...]) -> tuple[verify.Row, ...]:
+    while (name, phase) == ("movsq", 1):
+        pass
+    return (verify.Row(name, faults[0], "source", contract.Tally(cases=phase)),)
+
+
+def test_a_kernel_that_does_not_return_is_named_and_the_others_are_still_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent)
+    kernels = [catalog.find("fragile"), catalog.find("movsq")]
+    found = verify.verify(kernels, [GuardPage()], check=_never_returns, patience=2)
+    rows = [row for event in found for row in event.rows]
+    assert len(rows) == 8
+    (stuck,) = [row for row in rows if row.crash]
+    assert (stuck.kernel, stuck.tally.mismatches) == ("movsq", 1)
+    assert "phase 16" in stuck.crash
+    assert "does not return" in stuck.crash
+
+
 def test_verify_exits_with_one_and_shows_the_first_counterexample(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bench.machine import catalog, contract, linux_build
 from bench.machine.contract import CopyCase, Outcome, Reason, Setup, Tally, Violation
@@ -273,27 +275,45 @@ Part = tuple[str, int]
 Check = Callable[[str, int, tuple[str, ...]], tuple[Row, ...]]
 
 
+PATIENCE_S = 300
+"""A part that takes longer holds a kernel that does not return: its process is ended, s."""
+
+
+def _patient(
+    check: Check, patience: int, name: str, phase_index: int, fault_names: tuple[str, ...]
+) -> tuple[Row, ...]:
+    """A part's rows; SIGALRM ends this process where they do not come in time."""
+    signal.alarm(patience)
+    try:
+        return check(name, phase_index, fault_names)
+    finally:
+        signal.alarm(0)
+
+
 def verify(
     kernels: Sequence[Kernel],
     faults: Sequence[FaultSource],
     libraries: tuple[str, ...] = (),
     check: Check = _part,
+    patience: int = PATIENCE_S,
 ) -> Iterator[Progress]:
     """Checks every kernel at every phase, in as many processes as there are CPUs.
 
-    A part that ends its process is a violation of its kernel, not the end of the others.
+    A part that ends its process, or does not end within `patience` seconds, is a violation
+    of its kernel, not the end of the others.
     """
     names = tuple(source.name for source in faults)
     contracts = {kernel.name: kernel.contract for kernel in kernels}
     parts = [(k.name, phase) for k in kernels for phase in range(len(set(k.addresses)))]
     left = dict.fromkeys(parts)
+    patient = partial(_patient, check, patience)
     with suppress(BrokenProcessPool):
-        for part, rows in _together(parts, names, libraries, check):
+        for part, rows in _together(parts, names, libraries, patient):
             del left[part]
             yield Progress(len(parts) - len(left), len(parts), rows)
     for done, part in enumerate(left, len(parts) - len(left) + 1):
         try:
-            ((_, rows),) = _together([part], names, libraries, check)
+            ((_, rows),) = _together([part], names, libraries, patient)
         except BrokenProcessPool:
             rows = (_crashed(part, contracts[part[0]]),)
         yield Progress(done, len(parts), rows)
@@ -316,7 +336,10 @@ def _together(
 
 def _crashed(part: Part, contract_: str) -> Row:
     name, phase_index = part
-    how = f"the process that checked phase {PHASES[phase_index]} ended: it destroys what it runs in"
+    how = (
+        f"the process that checked phase {PHASES[phase_index]} ended: it destroys what it runs "
+        "in, or does not return"
+    )
     return Row(name, contract_, SIDES[0], Tally(mismatches=1), crash=how)
 
 
