@@ -37,6 +37,8 @@ BUGS = {  # the mistake, all that it violates when the source is bad, the same f
     "changes_the_source": ({R.SOURCE, R.PREFIX}, {R.SOURCE, R.PREFIX}),
     "changes_the_source_behind": ({R.SOURCE, R.SPURIOUS}, {R.SOURCE}),
     "returns_an_error": ({R.COUNT}, {R.COUNT}),
+    "clobbers_a_register": ({R.CONVENTION}, {R.CONVENTION}),
+    "leaves_the_direction": ({R.CONVENTION}, {R.CONVENTION}),
 }
 
 

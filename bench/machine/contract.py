@@ -30,6 +30,7 @@ class Reason(enum.IntEnum):
     TWICE = lib.COPYMC_TWICE
     ENDLESS = lib.COPYMC_ENDLESS
     STRAYED = lib.COPYMC_STRAYED
+    CONVENTION = lib.COPYMC_CONVENTION
 
     @property
     def text(self) -> str:
@@ -51,6 +52,7 @@ _TEXTS = {
     Reason.TWICE: "bad source bytes were touched again",
     Reason.ENDLESS: "the fixup meets the same fault for ever",
     Reason.STRAYED: "the kernel left its code: an instruction trapped",
+    Reason.CONVENTION: "a register that a callee keeps, or the direction flag, was changed",
 }
 
 

@@ -71,6 +71,7 @@ struct copymc_outcome {
 	int32_t escaped;	/* a fault that no table knows ended the call */
 	int32_t signo;
 	int32_t code;
+	uint32_t broken;	/* 1: a register that it must keep; 2: the direction flag */
 	int32_t lsb;		/* si_addr_lsb: log2 of what is lost; SIGBUS only */
 	uint64_t address;
 };
@@ -102,6 +103,7 @@ enum {
 	COPYMC_TWICE,		/* bad source bytes were touched again */
 	COPYMC_ENDLESS,		/* its recovery meets the same fault for ever */
 	COPYMC_STRAYED,		/* an instruction trapped: it left its code */
+	COPYMC_CONVENTION,	/* a register or the direction flag is not as it was */
 	COPYMC_REASONS,
 };
 enum {

@@ -434,6 +434,9 @@ static int begin_thread(void)
 	return 0;
 }
 
+size_t copymc_kept_call_p0(copymc_fn kernel, void *dst, const void *src, size_t size,
+			   uint32_t *broken) __attribute__((visibility("hidden")));
+
 /*
  * Copies once and tells what happened: the return value, the faults taken, those
  * in [watch, watch_end), the last one's payload. A fault that no table knows, one
@@ -452,7 +455,7 @@ int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t siz
 	me->watch_end = watch_end;
 	if (sigsetjmp(me->escape, 0) == 0) {	/* the handler blocks no signal */
 		me->guarded = 1;
-		out->returned = kernel(dst, src, size);
+		out->returned = copymc_kept_call_p0(kernel, dst, src, size, &out->broken);
 	} else {
 		out->escaped = 1;
 	}

@@ -96,6 +96,8 @@ static int judge_call(const struct copymc_setup *setup, const struct copymc_case
 		return COPYMC_STRAYED;
 	if (out->escaped && out->faults > COPYMC_FAULTS_MOST)
 		return COPYMC_ENDLESS;
+	if (out->broken)
+		return COPYMC_CONVENTION;
 	if (setup->plain)
 		return copied < c->size && !out->escaped ? COPYMC_SUCCESS : COPYMC_RIGHT;
 	if (out->escaped)
