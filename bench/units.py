@@ -72,13 +72,12 @@ def format_size(size: int) -> str:
 
 
 def format_number(number: float) -> str:
-    """A positive number with three significant digits and no exponent below a million."""
+    """A positive number with three significant digits and no exponent from 0.0001 to a million."""
     if number == 0 or math.isnan(number):
         return "-" if number else "0"
-    if number >= 1e6:
-        return f"{number:.3g}"
-    digits = max(0, 2 - len(str(int(abs(number)))) + (1 if abs(number) >= 1 else 2))
-    return f"{number:.{min(digits, 3)}f}"
+    if 1000 <= number < 1e6:
+        return f"{number:.0f}"
+    return f"{number:#.3g}".rstrip(".")
 
 
 def format_duration(seconds: float) -> str:

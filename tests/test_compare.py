@@ -175,3 +175,57 @@ def test_a_wrong_use_of_compare_is_one_line(words: tuple[str, ...]) -> None:
     done = copymc("compare", *words)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+# What a second pair of eyes found.
+
+
+def test_a_limit_below_the_margin_still_fails(tmp_path: Path) -> None:
+    for name, study in (("a", run(1)), ("b", run(3, factor=1.02))):
+        results.save(study, tmp_path / f"{name}.json.gz")
+    words = ("compare", str(tmp_path / "a.json.gz"), str(tmp_path / "b.json.gz"), "--fail-above")
+    assert copymc(*words, "1%").returncode == 1
+    assert copymc(*words, "4%").returncode == 0
+
+
+def test_a_ratio_is_never_compared_with_seconds() -> None:
+    def gone(study: Study) -> Study:
+        kept = [type(p)(p.index, p.phase, p.facts,
+                        tuple(m for m in p.measured if m.case.kernel != "memcpy"
+                              or m.case.point.size == 64)) for p in study.processes]  # fmt: skip
+        kept = [type(p)(p.index, p.phase, p.facts,
+                        tuple(m for m in p.measured if m.case.kernel != "fragile"
+                              or m.case.point.size != 64)) for p in kept]  # fmt: skip
+        return Study(study.metadata, tuple(kept), study.source)
+
+    found = compared(run(1), gone(run(2)))
+    ratios = [c.ratio for c in found.changes if c.case.kernel == "fragile"]
+    assert ratios == pytest.approx([1.0] * len(ratios), abs=0.03)
+
+
+def test_the_control_stays_when_kernels_are_selected(files: tuple[str, str]) -> None:
+    done = copymc("compare", *files, "--kernel", "fragile")
+    assert "each set to memcpy" in done.stdout
+    assert "\nmemcpy " not in done.stdout
+    assert "\nfragile " in done.stdout
+
+
+def test_a_control_that_moved_is_a_warning() -> None:
+    found = compared(run(1), run(2, clock=1.2))
+    assert any("the control memcpy itself is slower in 6 cases" in line for line in found.warnings)
+
+
+def test_without_a_phase_in_common_the_error_says_so() -> None:
+    base, new = run(1), run(2)
+    one, two = (Study(s.metadata, tuple(p for p in s.processes if p.phase == phase), s.source)
+                for s, phase in ((base, 0), (new, 16)))  # fmt: skip
+    with pytest.raises(CopymcError, match="no phase in common: 0 in base, 16 in new"):
+        compared(one, two)
+
+
+def test_files_without_a_cpu_are_compared_with_a_warning() -> None:
+    base, new = (
+        Study({k: v for k, v in s.metadata.items() if not k.startswith("cpu_")}, s.processes, "x")
+        for s in (run(1), run(2))
+    )
+    assert any("cpu_family is unknown" in line for line in compared(base, new).warnings)

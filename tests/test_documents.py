@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from bench import results
 from bench.evidence import archive
-from bench.evidence.claims import CLAIMS, Context
+from bench.evidence.claims import CLAIMS, Context, judge
 from bench.evidence.digest import Digest, by_generation
 from bench.evidence.estimates import Selection, Table
 from bench.model import CopymcError, Point, Study
-from bench.present import hover, markdown, page, plain, report
+from bench.present import hover, markdown, page, plain, report, reviewers
 from bench.present.document import Document, Grid, Paragraph, Picture, Section, Verbatim
 from tests import conftest
 from tests.test_cli import copymc
@@ -345,3 +345,115 @@ def test_a_run_stores_what_verify_found(tmp_path: Path) -> None:
     assert {row["side"] for row in stored["kernels"]} == {"source", "destination", "both"}
     assert all(row["cases"] > 0 and row["mismatches"] == 0 for row in stored["kernels"])
     assert "holds: The kernels compared keep their recovery contract" in done.stdout
+
+
+# What a second pair of eyes found: files that broke a report, and sentences that misled.
+
+
+def report_of(study: Study, tmp_path: Path, *words: str) -> str:
+    path = tmp_path / "odd.json.gz"
+    results.save(study, path)
+    done = copymc("report", str(path), *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FORMS = ("text", "markdown", "html", "json")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"command": "copymc run --label it's"},
+        {"cpu_model_name": "$\\frac$ <b>&lt;</b> | `x`", "kernel_release": "6\u2026" * 40},
+        {"verified": "[" * 9000},
+        {"libc": "x" * 300},
+    ],
+)
+def test_odd_metadata_breaks_no_report(form: str, facts: dict[str, str], tmp_path: Path) -> None:
+    study = conftest.made_up(KERNELS, conftest.grid([64, 256], (0, 8)), costs, facts=facts)
+    output = report_of(study, tmp_path, "--format", form, "--cases")
+    if form == "text":
+        assert max(len(line) for line in output.splitlines() if "copymc run" not in line) <= 72
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_without_metadata_says_unknown(form: str, tmp_path: Path) -> None:
+    study = Study({}, one_study().processes, "")
+    output = report_of(study, tmp_path, "--format", form)
+    assert "None" not in output
+    assert form == "json" or "unknown" in output
+
+
+@pytest.mark.parametrize(
+    ("kernels", "sizes"),
+    [(("null",), [64]), (("fragile",), [64]), (("fast_string", "fragile"), [0]), (KERNELS, [1])],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_files_of_little_are_reported(
+    kernels: tuple[str, ...], sizes: list[int], form: str, tmp_path: Path
+) -> None:
+    study = conftest.made_up(kernels, conftest.grid(sizes), costs, processes=2)
+    output = report_of(study, tmp_path, "--format", form)
+    assert "nan" not in re.findall(r"[a-z]+", output.lower().split("<script>")[0])
+
+
+def test_a_clock_of_nothing_is_unknown(tmp_path: Path) -> None:
+    study = one_study()
+    for process in study.processes:
+        assert isinstance(process.facts, dict)
+        process.facts["core_ghz"] = 0
+    assert "core clock - GHz" in " ".join(report_of(study, tmp_path, "--cases").split())
+
+
+def test_a_kernel_that_no_file_has_is_an_error_that_names_what_there_is(file: Path) -> None:
+    done = copymc("report", str(file), "--kernel", "fast_string,fragil")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "'fragil' is not in" in done.stderr
+    assert "fragile" in done.stderr
+
+
+def test_one_aligned_copy_is_not_averaged_with_an_unaligned_one() -> None:
+    def uneven(kernel: str, point: Point, _: int) -> float:
+        return 10.0 * (3.0 if kernel == "fragile" and point.src_offset else 1.0)
+
+    points = [Point(8, 0, 0), Point(8, 1, 0)]
+    study = conftest.made_up(("fast_string", "fragile"), points, uneven)
+    table = Table(study)
+    rows = {row[0]: row[1] for row in reviewers.asked(table, judge(table)).rows}
+    assert "fragile takes 1.00 of" in rows["A single aligned 8-byte access"]
+
+
+def test_files_of_one_name_have_plots_of_their_own(fleet: list[Path], tmp_path: Path) -> None:
+    for folder, file in (("m1", fleet[0]), ("m2", fleet[1])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "r.json.gz").write_bytes(file.read_bytes())
+    files = [str(tmp_path / folder / "r.json.gz") for folder in ("m1", "m2")]
+    done = copymc("plot", *files, "--output", str(tmp_path / "p"), "--format", "svg")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("plot: ")]
+    assert len(lines) == len(set(lines))
+    assert (tmp_path / "p" / "1-r").is_dir()
+
+
+def test_plots_without_data_are_an_error_and_odd_names_are_drawn(
+    file: Path, tmp_path: Path
+) -> None:
+    done = copymc("plot", str(file), "--kernel", "null", "--output", str(tmp_path))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    study = conftest.made_up(("memcpy", "a$\\foo$b"), conftest.grid([64, 256]), costs,
+                             facts={"cpu_model_name": "$\\frac$"})  # fmt: skip
+    results.save(study, tmp_path / "odd.json.gz")
+    done = copymc("plot", str(tmp_path / "odd.json.gz"), "--format", "svg")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_no_terminal_shows_is_written_anyway(file: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "x\udcff\x1b[31m.json.gz"
+    odd.write_bytes(file.read_bytes())
+    for form in FORMS:
+        done = copymc("report", str(odd), "--format", form)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+        target = tmp_path / f"out.{form}"
+        assert copymc("report", str(odd), "--format", form, "--output", str(target)).returncode == 0

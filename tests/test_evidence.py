@@ -203,3 +203,21 @@ def test_a_selection_takes_geometries() -> None:
     table = Table(made_up(("a",), grid([64], (0, 8, 16)), lambda *_: 1.0),
                   Selection(geometries=("delta 1..15",)))  # fmt: skip
     assert [point.delta for point in table.points] == [8]
+
+
+@pytest.mark.parametrize(
+    ("line", "share"),
+    [
+        ("[1000, ...)  2 |@|", Share(1000, 1 << 40, "", 2)),
+        ("[2G, 4G)  2 |@|", Share(2 << 30, (4 << 30) - 1, "", 2)),
+        ("(..., 8)  5 |@@|", Share(1, 7, "", 5)),
+    ],
+)
+def test_bins_without_an_end_are_read(line: str, share: Share) -> None:
+    assert parse_histogram(f"@x:\n{line}\n", "x").shares == (share,)
+
+
+@pytest.mark.parametrize("key", ["@[bash]:", "@b[bash, 5]:"])
+def test_a_key_that_is_no_delta_is_an_error(key: str) -> None:
+    with pytest.raises(CopymcError, match="is no bpftrace histogram"):
+        parse_histogram(f"@[8]:\n[64, 128) 1 |@|\n{key}\n[64, 128) 9 |@|\n", "x")

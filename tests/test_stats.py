@@ -190,3 +190,12 @@ def test_an_interval_maps_every_end_and_keeps_its_count() -> None:
     assert interval.mid[0] == pytest.approx(2)
     assert interval.low[0] >= 1 - 1e-12
     assert interval.count.tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("value", "freedom", "tail"),
+    [(2.131, 15, 0.025), (1.753, 15, 0.05), (0.0, 7, 0.5), (-1.753, 15, 0.95), (6.314, 1, 0.05)],
+)
+def test_the_tail_of_students_t_is_that_of_tables(value: float, freedom: int, tail: float) -> None:
+    found = stats.student_tail(np.array([[value]]), np.array([freedom]))
+    assert found[0, 0] == pytest.approx(tail, abs=1e-4)

@@ -103,3 +103,11 @@ def test_numbers_keep_three_digits(number: float) -> None:
 
 def test_throughput_is_in_decimal_gigabytes() -> None:
     assert units.gigabytes_per_second(4096, 1e-6) == pytest.approx(4.096)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.0004, "0.000400"), (0.0123, "0.0123"), (9.999, "10.0"), (99.96, "100"), (1234.5, "1234")],
+)
+def test_a_number_has_three_digits_at_every_size(number: float, text: str) -> None:
+    assert units.format_number(number) == text

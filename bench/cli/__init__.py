@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         host.require_platform()
         args = parser().parse_args(argv)
+        _print_anywhere()
         stage = importlib.import_module(f"bench.cli.{args.stage}")
         status: int = stage.main(args)
         sys.stdout.flush()
@@ -31,3 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Interrupted) as stop:
         return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
     return status
+
+
+def _print_anywhere() -> None:
+    """Ensures that no name of a file ends a command where the terminal cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

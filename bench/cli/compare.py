@@ -28,10 +28,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _compare_files(args: argparse.Namespace) -> int:
-    args.geometry = None
-    control = None if args.control == "none" else args.control or evidence.CONTROL
-    base, new = selected(args)
-    found = evidence.compare(base, new, control, args.margin)
+    only = tuple(args.kernel.split(",")) if args.kernel else ()
+    control = {"none": None, None: evidence.AUTO}.get(args.control, args.control)
+    if only:  # the control stays beside what is compared
+        args.kernel = ",".join(dict.fromkeys((*only, args.control or evidence.CONTROL)))
+    base, new = selected(args, missing_ok=(evidence.CONTROL, "none"))
+    found = evidence.compare(base, new, control, args.margin, only)
     for line in found.warnings:
         print(f"warning: {line}", file=sys.stderr)
     if args.format == "json":

@@ -29,14 +29,21 @@ def selection(args: argparse.Namespace) -> Selection:
         sizes=parse_sizes(args.size) if args.size else (),
         deltas=parse_offsets(args.delta, "delta") if args.delta else (),
         src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else (),
-        geometries=parse_geometries(args.geometry) if args.geometry else (),
+        geometries=parse_geometries(args.geometry) if getattr(args, "geometry", None) else (),
     )
 
 
-def selected(args: argparse.Namespace) -> Iterator[Table]:
-    """The chosen part of each file."""
+def selected(args: argparse.Namespace, missing_ok: tuple[str, ...] = ()) -> Iterator[Table]:
+    """The chosen part of each file; CopymcError where it lacks a kernel that was named."""
+    chosen = selection(args)
     for file in args.files:
-        table = Table(results.load(file), selection(args))
+        study = results.load(file)
+        names = {m.case.kernel for process in study.processes for m in process.measured}
+        for name in chosen.kernels:
+            if name not in names and name not in missing_ok:
+                there = ", ".join(sorted(names))
+                raise CopymcError(f"kernel {name!r} is not in {str(file)!r}; there are {there}")
+        table = Table(study, chosen)
         if not table.points or not table.kernels:
             raise CopymcError(f"results file {str(file)!r} has no case of this selection")
         yield table
@@ -52,14 +59,14 @@ def rendered(document: Document, form: str) -> str:
 def put(output: str, path: Path | None) -> None:
     """Prints the output, or writes it; CopymcError where it cannot."""
     if path is None:
-        print(output)
+        print(output.encode("utf-8", "replace").decode())
     else:
         _write(path, output + "\n")
 
 
 def _write(path: Path, output: str) -> None:
     try:
-        path.write_text(output)
+        path.write_text(output, encoding="utf-8", errors="replace")
     except OSError as error:
         raise CopymcError(f"output {str(path)!r}: {error.strerror}; choose another") from error
 

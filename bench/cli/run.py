@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -129,7 +130,7 @@ def _metadata(args: argparse.Namespace, plan: Plan, now: datetime.datetime) -> d
         "chunk_ns": plan.chunk_ns,
         "planned_processes": plan.processes,
         "inherited_environ": "everything" if args.copy_env else args.inherit_environ or "none",
-        "command": " ".join(["copymc", *sys.argv[1:]]),
+        "command": shlex.join(["copymc", *sys.argv[1:]]),
         "date": f"{now:%Y-%m-%d %H:%M:%S}",
     }
 

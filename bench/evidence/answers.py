@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.estimates import Table
-from bench.evidence.stats import Interval
+from bench.evidence.stats import LEAST, Interval
 from bench.model import SLOWED, TWIN
 
 MARGIN = 0.03
@@ -82,8 +82,13 @@ def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, 
 
 
 def verdict(ratio: Interval) -> str:
-    """faster, slower, same (within SAME of 1) or unclear, for one ratio of shape ()."""
+    """faster, slower, same (within SAME of 1) or unclear, for one ratio of shape ().
+
+    Fewer than LEAST processes have no 95 % interval: unclear.
+    """
     low, high = float(ratio.low), float(ratio.high)
+    if int(ratio.count) < LEAST:
+        return "unclear"
     if low > 1 + SAME:
         return "slower"
     if high < 1 - SAME:
@@ -97,7 +102,8 @@ def worst_ratio(table: Table, base: str, new: str) -> float:
     for kernel in table.kernels:
         other = kernel.replace(f"{base}:", f"{new}:", 1)
         if kernel.startswith(f"{base}:") and table.has(other):
-            found += [float(row.ratio.low) for row in class_ratios(table, other, kernel)]
+            rows = class_ratios(table, other, kernel)
+            found += [float(row.ratio.low) for row in rows if int(row.ratio.count) >= LEAST]
     return max(found)
 
 

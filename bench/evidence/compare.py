@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ RATE = 0.05
 
 CONTROL = "memcpy"
 """The C library's copy: the same code in both files, so that it carries the machine's state."""
+
+AUTO = "auto"
+"""CONTROL where both files have it, else none."""
 
 _SAME_MACHINE = ("cpu_model_name", "cpu_family")
 _SAME_SETUP = (
@@ -77,19 +80,24 @@ class Comparison:
         return sum(change.verdict == verdict for change in self.changes)
 
     def regressed(self, percent: float) -> tuple[Change, ...]:
-        """The cases called slower whose ratio exceeds the limit."""
+        """The cases slower beyond noise whose ratio exceeds the limit, whatever the margin."""
         limit = 1 + percent / 100
-        return tuple(c for c in self.changes if c.verdict == "slower" and c.ratio > limit)
+        return tuple(c for c in self.changes if c.p_value <= RATE and c.ratio > limit)
 
 
 def compare(
-    base: Table, new: Table, control: str | None = CONTROL, margin: float = MARGIN
+    base: Table,
+    new: Table,
+    control: str | None = AUTO,
+    margin: float = MARGIN,
+    only: Sequence[str] = (),
 ) -> Comparison:
     """Every case that both tables have; CopymcError where comparing would mislead.
 
     A time is set to the control's of the same sub-round where both files have it, so that
     neither the clock nor the neighbours of two days count as change; the control itself is
-    compared in seconds. Processes are compared within their phase only.
+    compared in seconds. Processes are compared within their phase only. `only` names the
+    kernels to compare, all if empty.
     """
     require_same_machine(base.study.metadata, new.study.metadata)
     control = _control(base, new, control)
@@ -98,28 +106,50 @@ def compare(
     rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
     old_rows, new_rows = ([pair[side] for pair in rows] for side in (0, 1))
     for old, kernel in _kernels(base, new) if rows else ():
-        before, after = _logs(base, old, control), _logs(new, kernel, control)
+        if only and kernel not in only:
+            continue
+        before, after = _logs(base, new, (old, kernel), control)
         shifts.append(shift(before[old_rows], after[new_rows], base.phases, new.phases))
         cases += [Case(kernel, new.points[row]) for row in new_rows]
     changes = tuple(_changes(cases, shifts, margin))
     if not changes:
-        raise CopymcError("the two files have no case in common: compare runs of one preset")
+        raise CopymcError(_nothing(base, new, bool(cases)))
     return Comparison(
         base.study.source,
         new.study.source,
         control or "",
         margin,
         tuple(sorted(changes, key=lambda change: -abs(np.log(change.ratio)))),
-        tuple(differences(base, new, control)),
-        _unpaired(base, new, len(changes)),
+        (*differences(base, new, control), *_control_moved(changes, control)),
+        _unpaired(base, new, len(changes)) if not only else 0,
     )
 
 
+def _nothing(base: Table, new: Table, has_cases: bool) -> str:
+    phases = [", ".join(map(str, sorted(set(t.phases.tolist())))) for t in (base, new)]
+    if has_cases and not set(base.phases.tolist()) & set(new.phases.tolist()):
+        return (
+            f"the two files have no phase in common: {phases[0]} in base, {phases[1]} in new; "
+            "measure at least 4 processes"
+        )
+    return "the two files have no case in common: compare runs of one preset"
+
+
+def _control_moved(changes: Sequence[Change], control: str | None) -> Iterator[str]:
+    """A warning where the control itself changed: every ratio to it then carries that."""
+    own = [c for c in changes if c.case.kernel == control and c.verdict in ("slower", "faster")]
+    if own:
+        yield (
+            f"the control {control} itself is {own[0].verdict} in {len(own)} cases (in seconds): "
+            "ratios to it carry that change; --control none compares seconds"
+        )
+
+
 def _control(base: Table, new: Table, control: str | None) -> str | None:
-    if control is None or (control == CONTROL and not (base.has(control) and new.has(control))):
-        return None
+    if control == AUTO:
+        return CONTROL if base.has(CONTROL) and new.has(CONTROL) else None
     for table in (base, new):
-        if not table.has(control):
+        if control is not None and not table.has(control):
             raise CopymcError(
                 f"--control {control!r} is not in {table.study.source!r}; choose a kernel of both, "
                 "or none"
@@ -151,13 +181,20 @@ def _one_tree(table: Table) -> bool:
     return len(trees) == 1
 
 
-def _logs(table: Table, kernel: str, control: str | None) -> Floats:
-    """Log time of each point and process, to the control's where there is one."""
-    if control and kernel != control:
-        logs = table.log_ratios(kernel, control)
-        if np.isfinite(logs).any():
-            return logs
-    return np.asarray(np.log(table.seconds(kernel)))
+def _logs(
+    base: Table, new: Table, kernel: tuple[str, str], control: str | None
+) -> tuple[Floats, Floats]:
+    """Log times of each point and process in both tables: to the control's, or of seconds.
+
+    One measure for both: to the control only where both files have it beside the kernel.
+    """
+    pairs = list(zip((base, new), kernel, strict=True))
+    if control and control not in kernel:
+        ratios = [table.log_ratios(name, control) for table, name in pairs]
+        if all(np.isfinite(logs).any() for logs in ratios):
+            return ratios[0], ratios[1]
+    seconds = [np.asarray(np.log(table.seconds(name))) for table, name in pairs]
+    return seconds[0], seconds[1]
 
 
 def _changes(cases: list[Case], shifts: list[Shift], margin: float) -> Iterator[Change]:
@@ -210,6 +247,9 @@ def require_same_machine(base: Mapping[str, Scalar], new: Mapping[str, Scalar]) 
 def differences(base: Table, new: Table, control: str | None) -> Iterator[str]:
     """What else differs between two files and may pass for a change of the code."""
     old, now = base.study.metadata, new.study.metadata
+    for key in _SAME_MACHINE:
+        if old.get(key) is None:
+            yield f"{key} is unknown in both files: they may come from different machines"
     for key in _SAME_SETUP:
         if old.get(key) != now.get(key):
             yield f"{key} differs: {_brief(old.get(key))} in base, {_brief(now.get(key))} in new"
@@ -220,7 +260,7 @@ def differences(base: Table, new: Table, control: str | None) -> Iterator[str]:
     if control and old.get("libc") != now.get("libc"):
         yield f"the control {control} is another code in each file: compare with --control none"
     clocks = base.core_ghz, new.core_ghz
-    if abs(clocks[0] / clocks[1] - 1) > 0.02:
+    if np.isfinite(clocks).all() and abs(clocks[0] / clocks[1] - 1) > 0.02:
         yield f"core clock differs: {clocks[0]:.2f} GHz in base, {clocks[1]:.2f} GHz in new"
 
 

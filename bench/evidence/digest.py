@@ -87,7 +87,7 @@ def digest(table: Table, context: Context | None = None) -> Digest:
         machine=f"{facts.get('cpu_model_name')} {facts.get('kernel_release')}",
         generation=microarchitecture(facts),
         date=str(facts.get("date")),
-        virtual=facts.get("hypervisor") != "none",
+        virtual=facts.get("hypervisor", "none") != "none",
         twin_error=seen.twin_error_p95,
         findings=judge(table, context),
         cells=tuple(_cells(table)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -106,7 +106,7 @@ class Table:
     @cached_property
     def core_ghz(self) -> float:
         """The median over processes of the measured core clock; NaN if nobody measured it."""
-        clocks = [float(p.facts.get("core_ghz", np.nan)) for p in self.study.processes]
+        clocks = [float(p.facts.get("core_ghz", np.nan)) or np.nan for p in self.study.processes]
         return float(nan_median(np.array(clocks)))
 
     def seconds(self, kernel: str) -> Floats:
@@ -169,7 +169,10 @@ class Table:
     def _clocks(self) -> Floats:
         """Each process' core clock, GHz: the mean of its start and end; 1 where unmeasured."""
         facts = [process.facts for process in self.study.processes]
-        ends = [[float(f.get(key, np.nan)) for key in ("core_ghz", "core_ghz_end")] for f in facts]
+        ends = [
+            [float(f.get(key, np.nan)) or np.nan for key in ("core_ghz", "core_ghz_end")]
+            for f in facts
+        ]
         clocks = nan_median(np.array(ends))
         return np.where(np.isfinite(clocks), clocks, 1.0)
 
@@ -185,6 +188,13 @@ class Table:
     def cycles(self, kernel: str) -> Floats:
         """Median core cycles per call of each point (rows) in each process (columns)."""
         return np.asarray(self.seconds(kernel) * 1e9 * self._clocks)
+
+    def measured(self) -> Iterator[Measured]:
+        """What the processes measured for the chosen cases."""
+        for process in self.study.processes:
+            for m in process.measured:
+                if m.case.point in self._rows and m.case.kernel in self.kernels:
+                    yield m
 
     def has(self, *kernels: str) -> bool:
         """Whether all these kernels were measured."""
@@ -236,7 +246,7 @@ class Noise:
 
 def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
     """The noise of a study, its A/A part over sizes least..most."""
-    rows = [m for process in table.study.processes for m in process.measured]
+    rows = list(table.measured())
     values = sum(len(m.values) for m in rows)
     names = [k for k in table.kernels if k.endswith(TWIN)]
     inside = np.array([least <= point.size <= most for point in table.points])

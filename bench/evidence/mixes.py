@@ -13,7 +13,6 @@ from bench.evidence.classes import geometry_class, panels
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats, Interval, median_interval
 from bench.model import PAGE, CopymcError
-from bench.units import parse_size
 
 ANY = ""
 """The geometry of a share whose pointers are not known: all measured classes alike."""
@@ -113,11 +112,13 @@ MIXES = (
 """The built-in mixes, each with its source."""
 
 
+_NUMBER = r"[0-9]+[KMGT]?"
 _BIN = re.compile(
-    r"^(?:@\w*)?(?:\[(?P<low>[0-9]+[KMG]?)(?:, (?P<high>[0-9]+[KMG]?)(?P<end>[\])]))?\]?)"
-    r"\s+(?P<count>[0-9]+)\s*\|"
+    rf"^(?:\[(?P<low>{_NUMBER})\]|\[(?P<first>{_NUMBER}), (?P<last>{_NUMBER}|\.\.\.)(?P<end>[\])])"
+    rf"|\(\.\.\., (?P<under>-?{_NUMBER})\))\s+(?P<count>[0-9]+)\s*\|"
 )
 _KEY = re.compile(r"^@\w*(?:\[(?P<delta>-?[0-9]+)\])?:\s*$")
+_OPEN = 1 << 40  # upper end of a bin that has none: beyond every size that is measured
 
 
 def parse_histogram(text: str, name: str) -> Mix:
@@ -133,7 +134,7 @@ def parse_histogram(text: str, name: str) -> Mix:
             geometry = _geometry(key["delta"])
         elif found := _BIN.match(line.strip()):
             shares += list(_share(found, geometry))
-        elif "|" in line or line.strip().startswith("["):
+        elif "|" in line or line.strip().startswith(("[", "(", "@")):
             raise CopymcError(f"mix {name!r}: line {line.strip()[:40]!r} is no bpftrace histogram")
     if not shares:
         raise CopymcError(f"mix {name!r} holds no copy; give bpftrace's output of hist(size)")
@@ -145,12 +146,22 @@ def _geometry(delta: str | None) -> str:
 
 
 def _share(found: re.Match[str], geometry: str) -> Iterator[Share]:
-    low, weight = parse_size(found["low"]), float(found["count"])
-    high = low
-    if found["high"]:
-        high = parse_size(found["high"]) - (found["end"] == ")")
-    if weight and high:
-        yield Share(max(low, 1), max(high, 1), geometry, weight)
+    """The share of one bin; none of a bin that is empty or holds no byte."""
+    if found["under"]:
+        low, high = 1, _bytes(found["under"]) - 1
+    elif found["low"]:
+        low = high = _bytes(found["low"])
+    else:
+        low = _bytes(found["first"])
+        high = _OPEN if found["last"] == "..." else _bytes(found["last"]) - (found["end"] == ")")
+    if weight := float(found["count"]) if high > 0 else 0.0:
+        yield Share(max(low, 1), high, geometry, weight)
+
+
+def _bytes(text: str) -> int:
+    """`4K` as bpftrace means it; it may name the end of a bin that no copy reaches."""
+    digits = text.rstrip("KMGT")
+    return int(digits) << 10 * (" KMGT".index(text[len(digits) :] or " "))
 
 
 def read_mix(text: str) -> Mix:
@@ -172,11 +183,13 @@ class Cost:
 
     Attributes:
         ratio: mean time of a copy over the baseline's, shape ().
+        logs: log of it in each process, shape (processes,), NaN where unknown.
         covered: share of the mix' copies whose size and geometry class were measured.
 
     """
 
     ratio: Interval
+    logs: Floats
     covered: float
 
 
@@ -200,7 +213,8 @@ def mean_seconds(table: Table, kernel: str, mix: Mix) -> tuple[Floats, float]:
 
 def _inside(sizes: Mapping[int, Sequence[int]], share: Share) -> bool:
     """Whether the middle of the share lies within the measured sizes."""
-    return min(sizes) <= _middle(share) <= max(sizes)
+    known = [size for size in sizes if size]
+    return bool(known) and min(known) <= _middle(share) <= max(known)
 
 
 def _middle(share: Share) -> float:
@@ -220,7 +234,8 @@ def cost(table: Table, kernel: str, baseline: str, mix: Mix) -> Cost:
     """The mix with kernel over the mix with baseline, paired inside each process."""
     mine, covered = mean_seconds(table, kernel, mix)
     theirs, _ = mean_seconds(table, baseline, mix)
-    return Cost(median_interval((mine / theirs)[None]).first(), covered)
+    logs = np.log(mine / theirs)
+    return Cost(median_interval(logs[None]).map(np.exp).first(), logs, covered)
 
 
 def costs(table: Table, kernels: Iterable[str], baseline: str, mix: Mix) -> dict[str, Cost]:

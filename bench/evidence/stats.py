@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import comb
+from math import comb, lgamma
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+
+LEAST = 6
+"""Processes below which nothing is decided: fewer have no 95 % interval of a median."""
 
 CONFIDENCE = 0.95
 """Nominal coverage of every interval that the suite prints."""
@@ -57,9 +60,10 @@ def median_interval(samples: Floats, confidence: float = CONFIDENCE) -> Interval
     samples: one number per process on the last axis, NaN where a process has none. The
     process is the unit, as in a bootstrap over processes, whose percentiles are order
     statistics too. Those of the bootstrap cover 93.6 % for 20 processes; the interpolated
-    ones here cover what they say, within 0.5 %, for any continuous distribution
-    (Hettmansperger and Sheather, Statistics & Probability Letters 4 (1986)). Fewer than six
-    processes have no 95 % interval: theirs is from the least to the largest.
+    ones here cover 95.0 %, within half a percent for the shapes that the tests try
+    (Hettmansperger and Sheather, Statistics & Probability Letters 4 (1986)); a distribution
+    with a gap at its median can cost five. Fewer than six processes have no 95 % interval:
+    theirs is from the least to the largest.
     """
     shape, flat = samples.shape[:-1], samples.reshape(-1, samples.shape[-1])
     ordered, count = np.sort(flat, axis=-1), np.isfinite(flat).sum(axis=-1)
@@ -77,8 +81,9 @@ def _order_statistics(ordered: Floats, count: int, confidence: float) -> Floats:
     """Both ends for rows of `count` ordered values each; shape (2, rows)."""
     rank, share = _ranks(count, confidence)
     inner = min(rank + 1, count)
-    low = (1 - share) * ordered[:, rank - 1] + share * ordered[:, inner - 1]
-    high = (1 - share) * ordered[:, count - rank] + share * ordered[:, count - inner]
+    far, near = ordered[:, [rank - 1, count - rank]], ordered[:, [inner - 1, count - inner]]
+    between = far + share * (near - far)
+    low, high = np.clip(between, ordered[:, :1], ordered[:, -1:]).T
     return np.stack([low, high])
 
 
@@ -136,3 +141,28 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
     steps = np.minimum(1.0, p_values.flat[order] * len(order) / ranks)
     adjusted.flat[order] = np.minimum.accumulate(steps[::-1])[::-1]
     return adjusted
+
+
+def student_tail(values: Floats, freedom: npt.NDArray[np.int64]) -> Floats:
+    """P(T > value) of Student's t; freedom: one number for each row of values, shape (rows, n).
+
+    By x = sqrt(freedom) tan(angle) the density becomes a power of the cosine, which Simpson's
+    rule integrates. NaN stays.
+    """
+    found = np.full(values.shape, np.nan)
+    for degrees in np.unique(freedom):
+        rows = freedom == degrees
+        found[rows] = _tail(values[rows], int(degrees))
+    return found
+
+
+def _tail(values: Floats, degrees: int) -> Floats:
+    angles = np.arctan(values / np.sqrt(degrees))
+    steps = np.linspace(0, 1, 401)
+    way = np.pi / 2 - angles[..., None] * 1.0
+    density = np.cos(angles[..., None] + way * steps) ** (degrees - 1)
+    weights = np.where(np.arange(401) % 2, 4, 2).astype(float)
+    weights[[0, -1]] = 1
+    whole = np.sqrt(np.pi) * np.exp(lgamma(degrees / 2) - lgamma((degrees + 1) / 2))
+    integral = (density * weights).sum(axis=-1) * way[..., 0] / (3 * 400)
+    return np.asarray(integral / whole)

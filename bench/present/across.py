@@ -9,6 +9,7 @@ from bench.evidence.claims import CLAIMS
 from bench.evidence.digest import BASELINE, KERNEL, Digest, by_generation, columns, size_label
 from bench.present.document import Document, Grid, Paragraph, Section
 from bench.present.report import heat_of
+from bench.present.text import file_name
 
 
 def across(digests: Sequence[Digest]) -> Document:
@@ -37,10 +38,11 @@ def labels(digests: Sequence[Digest]) -> list[str]:
 def _files(digests: Sequence[Digest]) -> Grid:
     rows = tuple(
         (label, digest.machine, "VM" if digest.virtual else "metal", digest.date,
-         f"{digest.twin_error:.3%}", digest.source)
+         "-" if math.isnan(digest.twin_error) else f"{digest.twin_error:.3%}",
+         file_name(digest.source))
         for label, digest in zip(labels(digests), digests, strict=True)
     )  # fmt: skip
-    return Grid(("file", "machine", "kind", "date", "A/A error", "path"), rows)
+    return Grid(("file", "machine", "kind", "date", "A/A error", "name"), rows)
 
 
 def _heat(digests: Sequence[Digest]) -> list[Grid]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from bench.evidence.compare import RATE, Change, Comparison
 from bench.model import Scalar
 from bench.present.document import Document, Grid, Paragraph, Section
 from bench.present.report import heat_of
+from bench.present.text import file_name
 from bench.units import format_size
 
 VERDICTS = ("slower", "faster", "same", "unclear")
@@ -19,7 +19,7 @@ _MOST = 30  # changes that a short format shows
 
 def document(found: Comparison, most: int | None = _MOST) -> Document:
     """The document; `most` limits the cases listed, largest change first."""
-    base, new = Path(found.base).name, Path(found.new).name
+    base, new = file_name(found.base), file_name(found.new)
     changed = [change for change in found.changes if change.verdict in ("slower", "faster")]
     sections = [
         Section("", (Paragraph(_what(found)),)),
@@ -34,7 +34,7 @@ def document(found: Comparison, most: int | None = _MOST) -> Document:
 
 def _what(found: Comparison) -> str:
     basis = (
-        f"each set to {found.control} in the same sub-round"
+        f"each set to {found.control} in the same sub-round ({found.control} itself in seconds)"
         if found.control
         else "in plain seconds"
     )

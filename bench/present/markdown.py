@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bench.present.document import Document, Grid, Paragraph, Part, Verbatim
 
-_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$"})
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$&"})
 
 
 def render(document: Document) -> str:

@@ -56,18 +56,22 @@ def _part(part: Part) -> Iterator[str]:
 def wrapped(text: str, indent: str = "") -> list[str]:
     """Lines of at most WIDTH columns."""
     return textwrap.wrap(
-        text, WIDTH, subsequent_indent=indent, break_long_words=True, break_on_hyphens=False
+        ascii_only(text),
+        WIDTH,
+        subsequent_indent=indent,
+        break_long_words=True,
+        break_on_hyphens=False,
     )
 
 
 def _grid(grid: Grid) -> Iterator[str]:
     if grid.caption:
         yield from wrapped(grid.caption)
-    cells = [grid.head, *grid.rows]
+    cells = [tuple(map(ascii_only, row)) for row in (grid.head, *grid.rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(grid.head))]
     for columns in _fitting(widths):
         if columns[1:] and max(widths[i] for i in columns[1:]) > WIDTH - widths[0] - len(_GAP):
-            yield from _records(grid, columns)
+            yield from _records(cells, columns)
         else:
             yield from _columns(cells, widths, columns)
 
@@ -101,12 +105,13 @@ def _cell(cells: Sequence[Sequence[str]], row: Sequence[str], column: int, width
     return row[column].rjust(width) if is_number else row[column].ljust(width)
 
 
-def _records(grid: Grid, columns: Sequence[int]) -> Iterator[str]:
+def _records(cells: Sequence[Sequence[str]], columns: Sequence[int]) -> Iterator[str]:
     """A table with a column too wide for the page: one indented entry for each row."""
-    for row in grid.rows:
-        yield row[0]
+    head, *rows = cells
+    for row in rows:
+        yield from textwrap.wrap(row[0], WIDTH) or [""]
         for i in columns[1:]:
-            label = f"{grid.head[i]}: " if len(grid.head) > 2 else ""
+            label = f"{head[i]}: " if len(head) > 2 else ""
             yield from textwrap.wrap(
                 f"  {label}{row[i]}", WIDTH, subsequent_indent="    ", break_on_hyphens=False
             )

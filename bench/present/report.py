@@ -16,6 +16,7 @@ from bench.model import TWIN
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
 from bench.present.reviewers import asked
 from bench.present.text import (
+    fact,
     heading,
     machine,
     noise_text,
@@ -78,7 +79,8 @@ def _path(table: Table) -> Iterator[Part]:
     facts = table.study.metadata
     if "copy_mc_path" in facts:
         yield Paragraph(
-            f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: {facts['copy_mc_reason']}."
+            f"copy_mc_to_kernel() takes {facts['copy_mc_path']} here: "
+            f"{fact(facts, 'copy_mc_reason')}."
         )
 
 
@@ -238,15 +240,23 @@ def _percent(spread_: float) -> str:
 def repeat(table: Table) -> Section:
     """The command that repeats the run, and what must be equal for it to be the same."""
     facts = table.study.metadata
-    words = shlex.split(str(facts.get("command", "copymc run")))
-    command = shlex.join([*_without(words), "--seed", str(facts.get("seed"))])
+    seed = ["--seed", str(facts["seed"])] if "seed" in facts else []
+    command = shlex.join([*_without(_words(fact(facts, "command"))), *seed])
     text = (
-        f"copymc {facts.get('copymc_version')}, sources {facts.get('source_hash')}; compiler "
-        f"{facts.get('suite_compiler')}; {facts.get('libc')}; microcode {facts.get('microcode')}; "
-        f"governor {facts.get('governor')}, turbo {facts.get('turbo')}, SMT {facts.get('smt')}, "
-        f"load {facts.get('load_average')}."
+        f"copymc {fact(facts, 'copymc_version')}, sources {fact(facts, 'source_hash')}; compiler "
+        f"{fact(facts, 'suite_compiler')}; {fact(facts, 'libc')}; microcode "
+        f"{fact(facts, 'microcode')}; governor {fact(facts, 'governor')}, turbo "
+        f"{fact(facts, 'turbo')}, SMT {fact(facts, 'smt')}, load {fact(facts, 'load_average')}."
     )
     return Section("To repeat it", (Verbatim((command,)), Paragraph(text)))
+
+
+def _words(command: str) -> list[str]:
+    """The words of a stored command, however badly it is quoted."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
 
 
 def _without(words: Sequence[str]) -> list[str]:

@@ -67,7 +67,11 @@ def _floor(table: Table, _: Findings) -> str:
 
 
 def _single(table: Table, _: Findings) -> str:
-    rows = [i for i, point in enumerate(table.points) if point.size == 8 and not point.delta]
+    rows = [
+        i
+        for i, point in enumerate(table.points)
+        if point.size == 8 and not point.delta and not point.src_offset % 8
+    ]
     if not rows or not table.has("fragile", "fast_string"):
         return "Not measured in this file; --size 8 --delta 0 adds it."
     ratio = table.mean_ratio("fragile", "fast_string", rows)
@@ -88,6 +92,10 @@ def _target(table: Table, _: Findings) -> str:
     return f"Destinations at {', '.join(map(str, offsets))} modulo 64 are timed."
 
 
+def _pinned(cpu: Scalar) -> str:
+    return f"Pinned to CPU {cpu}" if cpu != -1 else "Not pinned"
+
+
 def _placement(table: Table, findings: Findings) -> str:
     if not table.has("fragile"):
         return _claim("placement")(table, findings)
@@ -106,8 +114,8 @@ _DEMANDS: tuple[tuple[str, Answer], ...] = (
     (
         "Line- and page-crossing stores",
         _fixed(
-            "Every delta that is no multiple of 64 crosses lines, sizes from 8 KiB cross pages; "
-            "they are named by delta, not counted."
+            "A copy of a line or more crosses lines at every delta that is no multiple of 64, one "
+            "of 8 KiB or more crosses pages; they are named by delta, not counted."
         ),
     ),
     ("The composed dispatch, not only the primitives", _claim("dispatch-cost")),
@@ -133,7 +141,7 @@ _DEMANDS: tuple[tuple[str, Answer], ...] = (
     (
         "Cycle counter, fences, null function",
         lambda table, _: (
-            f"Wall clock around thousands of calls, core clock measured "
+            f"Wall clock around chunks of 25 us or one longer call, core clock measured "
             f"({format_number(table.core_ghz)} GHz), the empty call beside it; no fences, as "
             "chunks are long."
         ),
@@ -143,8 +151,9 @@ _DEMANDS: tuple[tuple[str, Answer], ...] = (
     (
         "Pinned, and on which topology",
         lambda table, _: (
-            f"Pinned to CPU {table.study.processes[0].facts.get('cpu', 'none')}; caches "
-            f"{table.study.metadata.get('caches')}. One node: NUMA distance is not varied."
+            f"{_pinned(table.study.processes[0].facts.get('cpu', -1))}; caches "
+            f"{table.study.metadata.get('caches', 'unknown')}. One node: NUMA distance does not "
+            "vary."
         ),
     ),
     (

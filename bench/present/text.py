@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.evidence.classes import geometry_class
 from bench.evidence.estimates import Noise, Table
-from bench.evidence.stats import Interval
+from bench.evidence.stats import LEAST, Interval
 from bench.model import Point, Scalar
 from bench.units import format_duration, format_number, format_size
 
@@ -17,25 +17,39 @@ from bench.units import format_duration, format_number, format_size
 def machine(facts: Mapping[str, Scalar]) -> str:
     """The machine in a few words, for headings and captions."""
     return (
-        f"{facts.get('cpu_model_name', 'unknown CPU')} (family-model {facts.get('cpu_family')}), "
-        f"Linux {facts.get('kernel_release')}, {virtual(facts)}"
+        f"{facts.get('cpu_model_name', 'unknown CPU')} (family-model {fact(facts, 'cpu_family')}), "
+        f"Linux {fact(facts, 'kernel_release')}, {virtual(facts)}"
     )
 
 
 def virtual(facts: Mapping[str, Scalar]) -> str:
-    """`bare metal` or `virtual machine`."""
-    return "bare metal" if facts.get("hypervisor") == "none" else "virtual machine"
+    """`bare metal` or `virtual machine`, or that nobody knows."""
+    known = {None: "hypervisor unknown", "none": "bare metal"}
+    return known.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
+
+
+def fact(facts: Mapping[str, Scalar], key: str) -> str:
+    """An entry of a file's metadata as text; `unknown` where it lacks it."""
+    return str(facts.get(key, "unknown"))
+
+
+def file_name(path: str) -> str:
+    """The last part of a path as it can be printed anywhere."""
+    name = Path(path).name.encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def heading(table: Table) -> str:
     """What was measured, where and by which version, as one paragraph."""
     facts = table.study.metadata
+    few = len(table.study.processes) < LEAST
+    note = " Fewer than six processes: intervals are from least to largest." if few else ""
     return (
-        f"copymc {facts.get('copymc_version')}, measured {facts.get('date')} UTC on "
-        f"{machine(facts)}; {facts.get('libc', 'unknown libc')}; {len(table.study.processes)} "
+        f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
+        f"{machine(facts)}; {fact(facts, 'libc')}; {len(table.study.processes)} "
         f"processes, {len(table.points)} points, {len(table.kernels)} kernels, core clock "
-        f"{format_number(table.core_ghz)} GHz. File {Path(table.study.source).name}, sources "
-        f"{str(facts.get('source_hash'))[:12]}."
+        f"{format_number(table.core_ghz)} GHz. File {file_name(table.study.source)}, sources "
+        f"{fact(facts, 'source_hash')[:12]}.{note}"
     )
 
 

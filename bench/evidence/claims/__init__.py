@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.evidence.claims import choice, geometry, speed, trust
-from bench.evidence.claims.claim import UNDECIDED, Claim, Context, Finding, missing
+from bench.evidence.claims.claim import UNDECIDED, Claim, Context, Finding, absent, missing
 from bench.evidence.estimates import Table
 
 __all__ = ["CLAIMS", "Claim", "Context", "Finding", "judge"]
@@ -86,5 +86,5 @@ def judge(table: Table, context: Context | None = None) -> tuple[Finding, ...]:
 
 def _judge(table: Table, claim: Claim, context: Context) -> Finding:
     if lacking := missing(table, claim.needs):
-        return claim.finding(UNDECIDED, f"Unavailable, because the file lacks {lacking}.")
+        return claim.finding(UNDECIDED, absent(lacking))
     return claim.judge(table, claim, context)

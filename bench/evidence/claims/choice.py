@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from bench.evidence.answers import compared
-from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, Claim, Context, Finding
+from bench.evidence.claims.claim import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Claim,
+    Context,
+    Finding,
+    absent,
+    judge_points,
+)
 from bench.evidence.estimates import Table
-from bench.evidence.mixes import Cost, Mix, cost
-from bench.evidence.stats import median_interval
+from bench.evidence.mixes import Cost, Mix, costs
+from bench.evidence.stats import Interval, median_interval
+from bench.model import Point
 from bench.units import format_size
 
 DISPATCH_NS = 2.0
@@ -32,24 +42,24 @@ def dispatch(table: Table, claim: Claim, _: Context) -> Finding:
     """What the wrapper adds to the routine that it selects."""
     routine = selected(table)
     if not table.has(routine):
-        return claim.finding(UNDECIDED, f"Unavailable, because the file lacks {routine}.")
+        return claim.finding(UNDECIDED, absent(routine))
     rows = [i for i, point in enumerate(table.points) if 0 < point.size <= _SMALL]
     logs = table.log_ratios("dispatch", routine)[rows]
-    added = median_interval(1e9 * table.seconds(routine)[rows] * np.expm1(logs))
-    if not rows or np.isnan(added.mid).all():
+    added = 1e9 * table.seconds(routine)[rows] * np.expm1(logs)
+    judged = judge_points([table.points[row] for row in rows], added, table.phases, DISPATCH_NS)
+    ends = median_interval(added)
+    if not np.isfinite(ends.mid).any():
         return claim.finding(UNDECIDED, f"Unavailable: no copy to {format_size(_SMALL)} is timed.")
-    worst, size = int(np.nanargmax(added.mid)), [table.points[row] for row in rows]
-    over = [i for i in range(len(rows)) if added.low[i] > DISPATCH_NS and added.count[i] > 4]
-    open_ = [i for i in range(len(rows)) if added.high[i] > DISPATCH_NS and i not in over]
-    at = size[worst]
+    worst = int(np.nanargmax(ends.mid))
+    at = judged.points[worst]
     text = (
-        f"Over {routine} it adds {_ns(np.nanmedian(added.mid))} ns in the median of {len(rows)} "
-        f"points to {format_size(_SMALL)}; most, {_ns(added.mid[worst])} "
-        f"[{_ns(added.low[worst])}, {_ns(added.high[worst])}] ns, at {format_size(at.size)} "
-        f"s{at.src_offset} d{at.delta}. Over {DISPATCH_NS:g} ns: {len(over)}; open: {len(open_)}."
+        f"Over {routine} it adds {_ns(np.nanmedian(ends.mid))} ns in the median of "
+        f"{int(np.isfinite(ends.mid).sum())} points to {format_size(_SMALL)}; most, "
+        f"{_ns(ends.mid[worst])} [{_ns(ends.low[worst])}, {_ns(ends.high[worst])}] ns, at "
+        f"{format_size(at.size)} s{at.src_offset} d{at.delta}. Over {DISPATCH_NS:g} ns: "
+        f"{judged.count(FAILS)}; open: {judged.count(UNDECIDED)}."
     )
-    verdict = FAILS if over else UNDECIDED if open_ else HOLDS
-    return claim.finding(verdict, text, processes=4 * len(table.phases) if open_ else None)
+    return claim.finding(judged.verdict, text, processes=judged.processes)
 
 
 def _ns(value: float) -> str:
@@ -58,23 +68,53 @@ def _ns(value: float) -> str:
 
 
 def best_for(table: Table, claim: Claim, context: Context) -> Finding:
-    """Whether what Linux selects is the best recoverable kernel for every mix."""
+    """Whether what Linux selects is the best recoverable kernel for every mix.
+
+    Every rival of every mix is a point of one family: the selected kernel holds where the
+    sign test rejects that a rival is faster beyond the margin, and fails where it rejects
+    that none is, at a false-discovery rate.
+    """
     routine = selected(table)
     others = [name for name in _recoverable(table) if name != routine]
     if not table.has(routine) or not others:
         return claim.finding(UNDECIDED, "Unavailable, because it needs two recoverable kernels.")
-    rows = [("mix", "covered", *(f"{name} / {routine}" for name in others))]
-    verdicts, words = [], []
-    for mix in context.mixes:
-        found = {name: cost(table, name, routine, mix) for name in others}
-        rows.append(_row(mix, list(found.values())))
-        verdict, word = _best(mix, found, claim.margin)
-        verdicts.append(verdict)
-        words.append(word)
-    verdict = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
-    text = f"Linux takes {routine} here. {'; '.join(words)}."
-    return claim.finding(verdict, text, processes=2 * len(table.phases) if verdict == UNDECIDED
-                         else None, detail=rows)  # fmt: skip
+    found = {mix.name: costs(table, others, routine, mix) for mix in context.mixes}
+    logs = np.stack([-each.logs for of_mix in found.values() for each in of_mix.values()])
+    place = [Point(0, 0, 0)] * len(logs)
+    judged = judge_points(place, logs, table.phases, float(np.log1p(claim.margin)))
+    verdicts = iter(judged.verdicts)
+    words = [_mix_words(of_mix, verdicts, name) for name, of_mix in found.items()]
+    rows = [("mix", "covered", *(f"{name} / {routine}" for name in others), "source")]
+    rows += [_row(mix, list(found[mix.name].values())) for mix in context.mixes]
+    text = f"Linux takes {routine} here. {'; '.join(text for _, text in words)}."
+    verdict = _worst([verdict for verdict, _ in words])
+    more = judged.processes if all("measured" not in text for _, text in words) else None
+    return claim.finding(verdict, text, processes=more, detail=rows)
+
+
+def _worst(verdicts: Sequence[str]) -> str:
+    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+
+
+def _mix_words(found: dict[str, Cost], verdicts: Iterator[str], mix: str) -> tuple[str, str]:
+    """The verdict of one mix over all rivals, and its words."""
+    by_rival = {name: next(verdicts) for name in found}
+    covered = next(iter(found.values())).covered
+    if covered < _COVERED:
+        return UNDECIDED, f"{mix}: only {covered:.0%} of it is measured"
+    if unknown := [name for name, cost in found.items() if np.isnan(cost.ratio.mid)]:
+        return UNDECIDED, f"{mix}: {', '.join(unknown)} is not measured throughout"
+    verdict = _worst(list(by_rival.values()))
+    named = [name for name, each in by_rival.items() if each == verdict]
+    best = min(named, key=lambda name: float(found[name].ratio.mid))
+    ratio = found[best].ratio
+    interval = _interval(ratio)
+    if verdict == FAILS:
+        return FAILS, f"{mix}: {best} would take {interval} of its time"
+    if verdict == HOLDS:
+        how = "best" if float(ratio.mid) > 1 else "within the margin of the best"
+        return HOLDS, f"{mix}: it is {how} (next {best}, {float(ratio.mid):.2f} times its time)"
+    return UNDECIDED, f"{mix}: {best} at {interval} is too near"
 
 
 def _recoverable(table: Table) -> list[str]:
@@ -83,22 +123,10 @@ def _recoverable(table: Table) -> list[str]:
                     ":copy_mc_enhanced_fast_string"))]  # fmt: skip
 
 
-def _best(mix: Mix, found: dict[str, Cost], margin: float) -> tuple[str, str]:
-    """The verdict of one mix and its words."""
-    name, best = min(found.items(), key=lambda item: float(item[1].ratio.mid))
-    low, mid, high = (float(end) for end in (best.ratio.low, best.ratio.mid, best.ratio.high))
-    if best.covered < _COVERED:
-        return UNDECIDED, f"{mix.name}: only {best.covered:.0%} of it is measured"
-    if high < 1 / (1 + margin):
-        return FAILS, f"{mix.name}: {name} would take {mid:.2f} [{low:.2f}, {high:.2f}] of its time"
-    if low > 1 / (1 + margin):
-        return HOLDS, f"{mix.name}: it is best (next {name}, {mid:.2f} times its time)"
-    return UNDECIDED, f"{mix.name}: {name} at {mid:.2f} [{low:.2f}, {high:.2f}] is too near"
+def _interval(ratio: Interval) -> str:
+    return f"{float(ratio.mid):.3g} [{float(ratio.low):.3g}, {float(ratio.high):.3g}]"
 
 
 def _row(mix: Mix, found: Sequence[Cost]) -> tuple[str, ...]:
-    cells = (
-        f"{float(each.ratio.mid):.3g} [{float(each.ratio.low):.3g}, {float(each.ratio.high):.3g}]"
-        for each in found
-    )
-    return mix.name, f"{found[0].covered:.0%}", *cells
+    cells = ("-" if np.isnan(each.ratio.mid) else _interval(each.ratio) for each in found)
+    return mix.name, f"{found[0].covered:.0%}", *cells, mix.source

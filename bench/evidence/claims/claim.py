@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table
 from bench.evidence.mixes import MIXES, Mix
 from bench.evidence.spread import by_phase
-from bench.evidence.stats import Floats, benjamini_hochberg, median_interval, sign_test
+from bench.evidence.stats import LEAST, Floats, benjamini_hochberg, median_interval, sign_test
 from bench.model import PHASES, Point
 from bench.units import format_size
 
@@ -93,7 +94,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`kernel is no slower than baseline` at every point where both were measured.
+    """A ratio that shall be at most a limit, at every point.
 
     Attributes:
         points: the points.
@@ -141,27 +142,38 @@ class Judged:
 
 
 def no_slower(table: Table, kernel: str, baseline: str, margin: float) -> Judged:
-    """Judges time(kernel) <= (1 + margin) time(baseline) at each point.
+    """Judges time(kernel) <= (1 + margin) time(baseline) at each point of the table."""
+    logs = table.log_ratios(kernel, baseline)
+    return judge_points(table.points, logs, table.phases, float(np.log1p(margin)))
 
-    Holds at a point: the sign test rejects `slower beyond the margin` and no phase's own
-    median is beyond it. All points must hold, an intersection-union test, which needs no
-    correction (Berger, Technometrics 24 (1982)). Fails: the sign test rejects the claim at
-    a false-discovery rate of RATE over all points (Benjamini and Hochberg).
+
+def judge_points(
+    points: Sequence[Point],
+    logs: Floats,
+    phases: npt.NDArray[np.int64],
+    limit: float,
+) -> Judged:
+    """Judges `at most limit` for log ratios of shape (points, processes).
+
+    Holds at a point: the sign test rejects `beyond the limit`, every phase has a process and
+    no phase's own median is beyond it. All points must hold, an intersection-union test,
+    which needs no correction (Berger, Technometrics 24 (1982)); a point without data does
+    not. Fails: the sign test rejects `at most limit` at a false-discovery rate of RATE over
+    all points (Benjamini and Hochberg).
     """
-    logs, limit = table.log_ratios(kernel, baseline), float(np.log1p(margin))
-    rows = np.flatnonzero(np.isfinite(logs).any(axis=1))
-    logs = logs[rows]
     within, beyond = one_sided(logs, limit)
     fails = benjamini_hochberg(beyond) <= RATE
-    medians = by_phase(logs, table.phases)
+    medians = by_phase(logs, phases)
     worst = np.where(np.isfinite(medians), medians, -np.inf)
     placed = np.where(worst.max(axis=1) > limit, worst.argmax(axis=1), -1)
-    holds = (within <= RATE) & (placed < 0)
-    ends = median_interval(logs).map(np.exp)
+    everywhere = np.isfinite(medians).all(axis=1)
+    holds = (within <= RATE) & (placed < 0) & everywhere
+    with np.errstate(over="ignore"):
+        ends = median_interval(logs).map(np.exp)
     verdicts = [_word(bool(h), bool(f)) for h, f in zip(holds, fails, strict=True)]
     needed = np.where(holds | fails, np.nan, _needed(logs, limit, within <= RATE))
     return Judged(
-        tuple(table.points[row] for row in rows),
+        tuple(points),
         ends.mid,
         ends.low,
         ends.high,
@@ -186,15 +198,17 @@ def one_sided(samples: Floats, limit: float) -> tuple[Floats, Floats]:
 def _needed(logs: Floats, limit: float, by_placement: npt.NDArray[np.bool_]) -> Floats:
     """Processes for a sign test to see the share that now lies on the larger side.
 
-    Normal approximation, 1.96 standard deviations. A point that only one phase keeps open
-    needs so many in that phase, and a quarter of all processes are in it.
+    Normal approximation at RATE shared among the points, as the correction may ask for. A
+    point that only one phase keeps open needs so many in that phase, and a quarter of all
+    processes are in it. Always more than there are; inf for a point without data.
     """
-    above = (logs > limit).sum(axis=1)
-    count = np.maximum(np.isfinite(logs).sum(axis=1), 1)
-    lean = np.abs(2 * above / count - 1)
+    count = np.isfinite(logs).sum(axis=1)
+    lean = np.abs(2 * (logs > limit).sum(axis=1) / np.maximum(count, 1) - 1)
+    distance = NormalDist().inv_cdf(1 - RATE / max(len(logs), 1))
     with np.errstate(divide="ignore"):
-        needed = np.maximum(np.ceil((1.96 / lean) ** 2), 6)
-    return np.asarray(np.where(by_placement, np.maximum(4 * 6, 2 * count), needed))
+        needed = np.maximum(np.ceil((distance / lean) ** 2), np.maximum(LEAST, count + 1))
+    needed = np.where(by_placement, np.maximum(len(PHASES) * LEAST, 2 * count), needed)
+    return np.asarray(np.where(count > 0, needed, np.inf))
 
 
 def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
@@ -231,9 +245,15 @@ def _cell(judged: Judged, rows: Sequence[int]) -> str:
     verdicts = {judged.verdicts[row] for row in rows}
     word = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
     sign = {FAILS: "FAILS", HOLDS: "ok", UNDECIDED: "?"}[word]
-    return f"{sign} {max(judged.mid[row] for row in rows):.2f}"
+    worst = np.fmax.reduce([judged.mid[row] for row in rows])
+    return f"{sign} -" if np.isnan(worst) else f"{sign} {worst:.2f}"
+
+
+def absent(names: str) -> str:
+    """The sentence of a claim that lacks kernels."""
+    return f"Unavailable, because {names} is not in the file or not selected."
 
 
 def missing(table: Table, needs: Sequence[str]) -> str:
-    """The kernels that a claim needs and the file lacks, in words; empty if none."""
+    """The kernels that a claim needs and the table lacks, in words; empty if none."""
     return ", ".join(name for name in needs if not table.has(name))

@@ -16,12 +16,14 @@ from bench.evidence.claims.claim import (
     Context,
     Finding,
     Judged,
+    absent,
     grid,
     no_slower,
 )
 from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.crossover import Crossover, crossovers
 from bench.evidence.estimates import Table
+from bench.evidence.stats import LEAST
 from bench.units import format_size
 
 
@@ -36,10 +38,11 @@ def no_slower_claim(table: Table, claim: Claim, _: Context) -> Finding:
 
 
 def _counts(judged: Judged) -> str:
-    total = len(judged.points)
-    open_ = judged.count(UNDECIDED)
+    total, open_ = len(judged.points), judged.count(UNDECIDED)
+    empty = int(np.isnan(judged.mid).sum())
     words = f"{judged.count(HOLDS)} of {total} points hold, {judged.count(FAILS)} fail"
-    return words + (f", {open_} are undecided" if open_ else "")
+    words += f", {open_} are undecided" if open_ else ""
+    return words + (f" ({empty} of them not measured)" if empty else "")
 
 
 def _where(judged: Judged) -> str:
@@ -63,7 +66,8 @@ def _where(judged: Judged) -> str:
 def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
     """The points that decide: the worst that fail, else the nearest to the margin."""
     word = judged.verdict
-    rows = [row for row, verdict in enumerate(judged.verdicts) if verdict == word]
+    known = np.isfinite(judged.mid)
+    rows = [row for row, v in enumerate(judged.verdicts) if v == word and known[row]]
     worst = sorted(rows, key=lambda row: -float(judged.mid[row]))[:most]
     return tuple(judged.words(row) for row in worst)
 
@@ -75,7 +79,7 @@ def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
     rows = class_ratios(table, fragile, default)
     cost = "; ".join(f"{_sizes(row.first, row.last)} {float(row.ratio.mid):.2f}x" for row in rows)
     faster = judged.count(FAILS)
-    text = f"Fragile over the default, means over all geometries: {cost}. "
+    text = f"Fragile over the default, means over all geometries: {cost or 'none in common'}. "
     text += (
         f"Fragile is the faster one at {faster} of {len(judged.points)} points. {_where(judged)}"
         if faster
@@ -97,8 +101,8 @@ def start_up(table: Table, claim: Claim, _: Context) -> Finding:
     rows = [("geometry", *(f"against {name}" for name in baselines))]
     for group in zip(*found.values(), strict=True):
         rows.append((group[0].geometry, *(crossover_words(each) for each in group)))
-    all_ = [each for group in found.values() for each in group]
-    verdict = _start_up_verdict(all_)
+    enough = len(table.phases) >= LEAST
+    verdict = _start_up_verdict(list(found.values())) if enough else UNDECIDED
     fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()
     text = f"This CPU has {'fast' if fsrm else 'no fast'} short rep movs (FSRM). " + " ".join(
         _crossover_range(name, group) for name, group in found.items()
@@ -106,13 +110,19 @@ def start_up(table: Table, claim: Claim, _: Context) -> Finding:
     return claim.finding(verdict, text, detail=rows)
 
 
-def _start_up_verdict(found: Sequence[Crossover]) -> str:
-    """Holds where some class has a loss that ends; fails where there is no loss anywhere."""
-    if not found:
+def _start_up_verdict(found: Sequence[Sequence[Crossover]]) -> str:
+    """Holds where each baseline sees a loss and every loss ends, both for certain.
+
+    Fails where a loss certainly does not end, or where there certainly is none.
+    """
+    every = [each for group in found for each in group]
+    if not all(found) or any(np.isnan(each.size) for each in every):
         return UNDECIDED
-    if any(each.low > 0 and each.size < np.inf for each in found):
-        return HOLDS
-    return FAILS if all(each.high == 0 for each in found) else UNDECIDED
+    if any(each.low == np.inf for each in every) or all(each.high == 0 for each in every):
+        return FAILS
+    if any(each.high == np.inf for each in every):
+        return UNDECIDED
+    return HOLDS if all(any(each.low > 0 for each in group) for group in found) else UNDECIDED
 
 
 def _crossover_range(name: str, found: Sequence[Crossover]) -> str:
@@ -120,17 +130,18 @@ def _crossover_range(name: str, found: Sequence[Crossover]) -> str:
     never = sum(each.size == 0 for each in found)
     parts = [f"{never} of {len(found)} geometry classes have no loss"] if never else []
     if ends:
-        sizes = f"{round_size(min(ends))}"
-        sizes += f" to {round_size(max(ends))}" if max(ends) > min(ends) else ""
-        parts.insert(0, f"losses end at {sizes}")
+        first, last = round_size(min(ends)), round_size(max(ends))
+        parts.insert(0, f"losses end at {first if first == last else f'{first} to {last}'}")
     beyond = sum(each.size == np.inf for each in found)
     if beyond:
         parts.append(f"{beyond} still lose at the largest size")
-    return f"Against {name} {', '.join(parts)}."
+    return f"Against {name} {', '.join(parts) or 'too few sizes were measured'}."
 
 
 def crossover_words(each: Crossover) -> str:
     """`1.1 KiB [1.0 KiB, 1.2 KiB]`, or that there is no crossover."""
+    if np.isnan(each.size):
+        return "not measured"
     if each.size == 0:
         return "no loss"
     if each.size == np.inf:
@@ -166,7 +177,7 @@ def against_kernel_memcpy(table: Table, claim: Claim, context: Context) -> Findi
     """The default against the memcpy of the same kernel."""
     baseline = next(kernel_memcpy(table))
     if not table.has(baseline):
-        return claim.finding(UNDECIDED, f"Unavailable, because the file lacks {baseline}.")
+        return claim.finding(UNDECIDED, absent(baseline))
     own = Claim(claim.id, claim.sentence, (claim.needs[0], baseline), no_slower_claim, claim.margin)
     found = no_slower_claim(table, own, context)
     fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()

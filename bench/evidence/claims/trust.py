@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
-
 from bench.evidence.answers import compared
-from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, Claim, Context, Finding
+from bench.evidence.claims.claim import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Claim,
+    Context,
+    Finding,
+    absent,
+)
 from bench.evidence.estimates import Table, noise
+from bench.evidence.stats import LEAST
 
 _SMALL, _LARGE = 64, 1 << 20  # sizes between which the twin speaks for the run
 
@@ -17,13 +24,18 @@ def noise_floor(table: Table, claim: Claim, _: Context) -> Finding:
     """Whether the run's own error, seen on the A/A twin, is small beside the margin."""
     seen = noise(table, _SMALL, _LARGE)
     if not seen.twin_cases:
-        return claim.finding(UNDECIDED, "Unavailable, because the file has no A/A twin.")
+        return claim.finding(
+            UNDECIDED,
+            absent("an A/A twin of 64 B to 1 MiB"),
+        )
     text = (
         f"The same kernel under two names differs by {seen.twin_error:.3%} (median) and "
         f"{seen.twin_error_p95:.3%} (95th percentile) over {seen.twin_cases} points of 64 B to "
         f"1 MiB; {seen.twin_excluded:.1%} of 95% intervals exclude 1. Between processes "
         f"{seen.spread:.2%}; {seen.rejected:.2%} of values left out."
     )
+    if len(table.phases) < LEAST:
+        return claim.finding(UNDECIDED, text, processes=LEAST)
     kept = seen.twin_error_p95 <= claim.margin / 3 and seen.rejected <= 0.05
     return claim.finding(HOLDS if kept else FAILS, text)
 
@@ -35,13 +47,12 @@ def contract(table: Table, claim: Claim, _: Context) -> Finding:
         return claim.finding(
             UNDECIDED, "Unavailable, because this run did not verify; `copymc run --verify` does."
         )
-    try:
-        rows = {(row["kernel"], row["side"]): row for row in json.loads(str(stored))["kernels"]}
-        cases = sum(int(row["cases"]) for row in rows.values())
-        wrong = {name for (name, _), row in rows.items() if int(row["mismatches"])}
-    except (ValueError, KeyError, TypeError):
+    rows = _stored(str(stored))
+    if rows is None:
         return claim.finding(UNDECIDED, "Unavailable, because the stored result is damaged.")
-    proved = {name for name, _ in rows}
+    cases = sum(row["cases"] for row in rows.values())
+    wrong = {name for (name, _), row in rows.items() if row["mismatches"]}
+    proved = {name for (name, _), row in rows.items() if row["cases"]}
     unproved = [name for name in compared(table) if name not in proved]
     text = (
         f"{cases} cases with real faults on the code that was timed, {len(wrong)} kernels wrong"
@@ -52,14 +63,24 @@ def contract(table: Table, claim: Claim, _: Context) -> Finding:
     detail = [("kernel", "side", "cases", "wrong", "table hit")]
     detail += [
         (name, side, str(row["cases"]), str(row["mismatches"]),
-         f"{row.get('table_hit', 0)}/{row.get('table_entries', 0)}")
+         f"{row['table_hit']}/{row['table_entries']}")
         for (name, side), row in rows.items()
     ]  # fmt: skip
-    verdict = FAILS if wrong else UNDECIDED if unproved else HOLDS
+    verdict = FAILS if wrong else HOLDS if compared(table) and not unproved else UNDECIDED
     return claim.finding(verdict, text, detail=detail)
 
 
-def spread_of_twins(table: Table) -> float:
-    """The 95th percentile of the twin's error: what this file cannot tell apart."""
-    seen = noise(table, _SMALL, _LARGE)
-    return seen.twin_error_p95 if seen.twin_cases else float(np.nan)
+_COUNTS = ("cases", "mismatches", "table_hit", "table_entries")
+
+
+def _stored(text: str) -> dict[tuple[str, str], dict[str, int]] | None:
+    """Counts by kernel and side, as `run --verify` stored them; None for anything else."""
+    try:
+        rows = json.loads(text)["kernels"]
+        found = {(row["kernel"], row["side"]): {k: row[k] for k in _COUNTS} for row in rows}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    words = (word for key in found for word in key)
+    numbers = (number for row in found.values() for number in row.values())
+    right = all(type(word) is str for word in words)
+    return found if right and all(type(n) is int and n >= 0 for n in numbers) else None

@@ -27,7 +27,9 @@ def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str])
     from bench.present.plots import across, style  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    yield from style.save(across.figure(digests), folder / "across_machines", formats)
+    figure = across.figure(digests)
+    if figure is not None:
+        yield from style.save(figure, folder / "across_machines", formats)
 
 
 def svgs(table: Table) -> Iterator[tuple[str, str]]:

@@ -24,14 +24,16 @@ def matrix(digests: Sequence[Digest]) -> tuple[list[tuple[str, int]], Floats]:
     return wanted, np.array([[row.get(key, np.nan) for key in wanted] for row in cells])
 
 
-def figure(digests: Sequence[Digest]) -> Figure:
-    """The figure, oldest microarchitecture on top."""
+def figure(digests: Sequence[Digest]) -> Figure | None:
+    """The figure, oldest microarchitecture on top; None where no file has both kernels."""
     ordered = by_generation(digests)
     wanted, cells = matrix(ordered)
+    if not wanted:
+        return None
     fig, (axis,) = style.grid(1, 1, max(2.6, 0.28 * len(ordered) + 1.6))
     fig.set_figwidth(max(10.5, 0.3 * len(wanted) + 3))
     show(fig, axis, cells, f"time of {KERNEL} / {BASELINE}")
-    axis.set_yticks(range(len(ordered)), labels(ordered))
+    axis.set_yticks(range(len(ordered)), list(map(style.verbatim, labels(ordered))))
     axis.set_xticks(range(len(wanted)), [size_label(size) for _, size in wanted], rotation=90,
                     fontsize=7)  # fmt: skip
     _brackets(axis, wanted)

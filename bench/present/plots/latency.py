@@ -40,7 +40,7 @@ def figure(table: Table) -> Figure | None:
         axis.set(title=title, ylabel="time of a call, ns")
         for name in names:
             data, look = line(table, name, rows), style.look(names, name)
-            (drawn,) = axis.plot(list(rows), data.mid, label=name, **look)
+            (drawn,) = axis.plot(list(rows), data.mid, label=style.verbatim(name), **look)
             style.hover(drawn, list(rows), list(data.mid), "ns")
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip

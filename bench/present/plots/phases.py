@@ -38,7 +38,7 @@ def figure(table: Table) -> Figure | None:
                                  marker=marker, markersize=3, lw=1)  # fmt: skip
             style.hover(drawn, sizes, list(relative[:, column]), "%")
         style.size_axis(axis, sizes)
-        axis.set_title(name)
+        axis.set_title(style.verbatim(name))
         axis.set_yscale("symlog", linthresh=2)
         axis.set_yticks([-50, -20, -5, -2, 0, 2, 5, 20, 50])
         axis.set_yticklabels([f"{y:+d}" if y else "0" for y in (-50, -20, -5, -2, 0, 2, 5, 20, 50)])

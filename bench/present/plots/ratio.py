@@ -28,7 +28,7 @@ def figure(table: Table) -> Figure | None:
     for axis, (title, rows) in zip(axes, found.items(), strict=True):
         for name in others:
             data, look = line(table, name, rows), style.look(names, name)
-            (drawn,) = axis.plot(list(rows), data.mid, label=name, **look)
+            (drawn,) = axis.plot(list(rows), data.mid, label=style.verbatim(name), **look)
             style.hover(drawn, list(rows), list(data.mid), "times memcpy")
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip

@@ -54,7 +54,7 @@ def figure(table: Table) -> Figure | None:
         )
         for name, bar, value in zip(strategies, bars_, mid, strict=True):
             bar.set_gid(group_name([f"{name}, {label}: {value:.3g} us"]))
-    axis.set_xticks(places, strategies, rotation=20)
+    axis.set_xticks(places, list(map(style.verbatim, strategies)), rotation=20)
     axis.set(ylabel="time of one copy, us", yscale="log")
     axis.grid(True, axis="y", lw=0.4, alpha=0.5)
     note = (

@@ -19,7 +19,7 @@ from bench.evidence.answers import compared
 from bench.evidence.estimates import Table
 from bench.model import CopymcError
 from bench.present.hover import group_name, with_titles
-from bench.present.text import machine
+from bench.present.text import fact, machine
 from bench.units import format_size
 
 _LOOKS = (  # colours of Okabe and Ito, "Color Universal Design" (2008); marker and dashes for print
@@ -80,6 +80,11 @@ def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
     axis.grid(True, which="major", lw=0.4, alpha=0.5)
 
 
+def verbatim(text: str) -> str:
+    """Text of a file's own, of which matplotlib shall not make mathematics."""
+    return text.replace("$", r"\$")
+
+
 def finish(figure: Figure, table: Table, title: str, note: str) -> None:
     """Title above; caption and legend below: machine, date and what the marks mean."""
     figure.suptitle(title, fontsize=12)
@@ -105,9 +110,10 @@ def finish(figure: Figure, table: Table, title: str, note: str) -> None:
 
 def _caption(table: Table, note: str) -> str:
     facts = table.study.metadata
+    where = verbatim(machine(facts))
     return (
-        f"{machine(facts)}; {facts.get('date')} UTC; copymc {facts.get('copymc_version')}, "
-        f"{len(table.study.processes)} processes\n{note}"
+        f"{where}; {verbatim(fact(facts, 'date'))} UTC; copymc "
+        f"{verbatim(fact(facts, 'copymc_version'))}, {len(table.study.processes)} processes\n{note}"
     )
 
 

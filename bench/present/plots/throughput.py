@@ -41,7 +41,9 @@ def bound(table: Table) -> Line | None:
     if not stores or not rows:
         return None
     lines = [line(table, name, rows) for name in stores]
-    best = np.nanmax([each.mid for each in lines], axis=0)
+    best = np.fmax.reduce([each.mid for each in lines])
+    if not np.isfinite(best).any():
+        return None
     return Line(lines[0].sizes, best, best, best)
 
 
@@ -55,7 +57,7 @@ def figure(table: Table) -> Figure | None:
     for axis, (title, rows) in zip(axes, found.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
         for name in names:
-            _draw(axis, line(table, name, rows), style.look(names, name), name)
+            _draw(axis, line(table, name, rows), style.look(names, name), style.verbatim(name))
         _limits(axis, table, rows, limit)
         style.size_axis(axis, list(rows))
     note = "band: 95 % interval over processes; grey: limits measured in the same run"
@@ -75,7 +77,8 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
         floor = line(table, "null", rows)
         axis.plot(floor.sizes, floor.mid, color="#999999", lw=1, ls=(0, (1, 1)),
                   label="floor: an empty call", zorder=1)  # fmt: skip
-        axis.set_ylim(top=_top(limit, floor))
+        if np.isfinite(top := _top(limit, floor)):
+            axis.set_ylim(top=top)
     if limit is not None:
         axis.plot(limit.sizes, limit.mid, color="#999999", lw=3, alpha=0.6,
                   label="bound: fastest store loop", zorder=1)  # fmt: skip
@@ -83,4 +86,6 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
 
 def _top(limit: Line | None, floor: Line) -> float:
     """The floor's line leaves the panel at large sizes; the bound must not."""
-    return float(np.nanmax(limit.mid if limit is not None else floor.mid)) * 2
+    ends = [each.mid for each in (limit, floor) if each is not None]
+    known = [end[np.isfinite(end)] for end in ends]
+    return next((2 * float(end.max()) for end in known if len(end)), np.nan)
