@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -26,17 +27,24 @@ _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
 _INTEGER = 1 << 32  # above every size, count and number of ours
 _CASE = {"kernel", "size", "src_offset", "delta", "residency"}  # keys that name a case
+_DIGEST = b'{"copymc_digest":'  # how a file begins that has one
+_DIGEST_LARGEST = 4 << 20  # bytes
 _REASON = 200  # characters of a file's own content in an error
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
 
 def save(study: Study, path: Path) -> None:
     """Writes the study as a pyperf suite, whole or not at all; CopymcError if it cannot."""
-    text = gzip.compress(_encode(study), compresslevel=6, mtime=0)
+    _write(path, _encode(study))
+
+
+def _write(path: Path, text: bytes) -> None:
+    """Packs and writes a file whole or not at all; equal text gives equal files."""
+    packed = gzip.compress(text, compresslevel=6, mtime=0)
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(text)
+        half.write_bytes(packed)
         os.replace(half, path)
     except OSError as error:
         message = f"results file {str(path)!r}: {error.strerror}; choose another --output"
@@ -105,25 +113,64 @@ def load(path: Path) -> Study:
         raise CopymcError(f"results file {str(path)!r} is damaged: {reason}") from error
 
 
-def _decode(path: Path) -> dict[str, Any]:
-    """The JSON object in a plain or gzip file of bounded size."""
+def _unpacked(path: Path) -> bytes:
+    """The text of a plain or gzip file of bounded size."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
             text = stream.read(_LARGEST + 1)
-        if len(text) > _LARGEST:
-            raise CopymcError(f"results file {str(path)!r} is over {_LARGEST >> 20} MiB unpacked")
-        suite = json.loads(text)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"results file {str(path)!r} cannot be read: {reason}") from error
+    if len(text) > _LARGEST:
+        raise CopymcError(f"results file {str(path)!r} is over {_LARGEST >> 20} MiB unpacked")
+    return text
+
+
+def _decode(path: Path) -> dict[str, Any]:
+    """The JSON object in a file."""
+    try:
+        suite = json.loads(_unpacked(path))
     except (ValueError, RecursionError) as error:
         raise CopymcError(f"results file {str(path)!r} is not JSON; {_HINT}") from error
     if not isinstance(suite, dict) or "benchmarks" not in suite:
         raise CopymcError(f"results file {str(path)!r} is not a pyperf suite; {_HINT}")
     return suite
+
+
+def embed(path: Path, digest: Mapping[str, Any]) -> None:
+    """Puts a digest in front of a file's suite, with the hash of all that follows.
+
+    pyperf reads the file as before. CopymcError if it cannot be read or written.
+    """
+    text = _unpacked(path)
+    _, start = _in_front(text)
+    body = b"{" + text[start:]
+    entry = {**digest, "of": hashlib.sha256(body).hexdigest()}
+    front = json.dumps(entry, separators=(",", ":")).encode()
+    _write(path, _DIGEST + front + b"," + body[1:])
+
+
+def embedded(path: Path) -> dict[str, Any]:
+    """The digest in front of a file; empty without one, or if what follows was changed since."""
+    text = _unpacked(path)
+    digest, start = _in_front(text)
+    found = hashlib.sha256(b"{")
+    found.update(memoryview(text)[start:])
+    return digest if digest.get("of") == found.hexdigest() else {}
+
+
+def _in_front(text: bytes) -> tuple[dict[str, Any], int]:
+    """The digest in front of a suite, empty if there is none, and where the suite's keys begin."""
+    if text.startswith(_DIGEST):
+        front = text[len(_DIGEST) : len(_DIGEST) + _DIGEST_LARGEST].decode("ascii", "replace")
+        with contextlib.suppress(ValueError, RecursionError):
+            digest, end = json.JSONDecoder().raw_decode(front)
+            if isinstance(digest, dict):
+                return digest, len(_DIGEST) + end + 1
+    return {}, 1
 
 
 def _study(suite: Mapping[str, Any], source: str) -> Study:

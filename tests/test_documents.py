@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import html.parser
 import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -457,3 +459,57 @@ def test_a_name_that_no_terminal_shows_is_written_anyway(file: Path, tmp_path: P
         assert "\x1b" not in done.stdout
         target = tmp_path / f"out.{form}"
         assert copymc("report", str(odd), "--format", form, "--output", str(target)).returncode == 0
+
+
+def changed(path: Path, before: bytes, after: bytes) -> None:
+    """Replaces words inside a results file, as somebody with an editor could."""
+    text = gzip.decompress(path.read_bytes())
+    assert before in text
+    path.write_bytes(gzip.compress(text.replace(before, after)))
+
+
+def test_a_file_brings_its_own_digest_which_holds_until_anything_is_changed(
+    fleet: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (truth,) = archive.digests(fleet[:1], Context())
+    before = results.load(fleet[0])
+    archive.enclose(fleet[0])
+    assert results.load(fleet[0]) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "load", lambda _: pytest.fail("it was read as a whole"))
+        assert list(archive.digests(fleet[:1], Context())) == [truth]
+    changed(fleet[0], b'"cpu_family":"26-2"', b'"cpu_family":"25-1"')
+    assert results.embedded(fleet[0]) == {}
+    (again,) = archive.digests(fleet[:1], Context())
+    assert again.generation == (2021, "Zen 3")
+
+
+def test_a_digest_of_other_code_or_for_another_question_is_not_used(fleet: list[Path]) -> None:
+    archive.enclose(fleet[0])
+    wanted = Selection(sizes=(64,))
+    (found,) = archive.digests(fleet[:1], Context(), wanted)
+    assert {cell.size_class for cell in found.cells} == {64}
+    results.embed(fleet[1], {"code": "older", "digest": {"source": "nonsense"}})
+    (other,) = archive.digests(fleet[1:2], Context())
+    assert other.machine.startswith("CPU b")
+
+
+def test_a_digest_is_replaced_not_stacked_and_pyperf_reads_on(fleet: list[Path]) -> None:
+    archive.enclose(fleet[0])
+    once = fleet[0].read_bytes()
+    archive.enclose(fleet[0])
+    assert fleet[0].read_bytes() == once
+    done = subprocess.run([sys.executable, "-m", "pyperf", "show", str(fleet[0])],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"copymc_digest":', b'{"copymc_digest":3,"x":1}', b'{"copymc_digest":{}}', b"{", b""]
+)
+def test_a_damaged_digest_is_none(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(text)
+    assert results.embedded(path) == {}
+    with pytest.raises(CopymcError):
+        results.load(path)

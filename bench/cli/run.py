@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench import __version__, results
@@ -21,6 +22,7 @@ from bench.cli.plot import draw
 from bench.cli.signals import Interrupted, signals
 from bench.cli.verify import checked
 from bench.cli.words import FAILED, fail, note
+from bench.evidence import archive
 from bench.evidence.answers import worst_ratio
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Table
@@ -166,6 +168,8 @@ def _keep(study: Study, path: Path) -> Study:
         fail(str(error))
         path = Path(tempfile.mkdtemp(prefix="copymc-")) / path.name
         results.save(study, path)
+    with suppress(CopymcError):  # the file is whole without it
+        archive.enclose(path)
     return Study(study.metadata, study.processes, str(path))
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache as remembered
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from bench import cache, results
 from bench.evidence.claims import Context
@@ -29,7 +30,7 @@ def digests(
     """The digest of every file, in their order; CopymcError names a file that is none.
 
     A digest is kept under the hash of the file, of what was asked and of the code that made
-    it, so that it is read again instead of made again.
+    it, so that it is read again instead of made again. A file that `run` wrote brings its own.
     """
     chosen = selection or Selection()
     workers = min(len(paths), len(os.sched_getaffinity(0)))
@@ -43,11 +44,25 @@ def digests(
 
 
 def one(path: Path, context: Context, selection: Selection) -> Digest:
-    """The digest of one file, from the cache if it is there."""
+    """The digest of one file: kept by an earlier report, or by its run, or made now."""
     kept = cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        plain = json.loads(kept.read_text())
-        return Digest.from_plain({**plain, "source": str(path)})
+    with contextlib.suppress(OSError, *_DAMAGED):
+        return _named(json.loads(kept.read_text()), path)
+    found = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
+    found = found or _made(path, context, selection)
+    with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
+        _keep(kept, json.dumps(found.to_plain()))
+    return found
+
+
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+
+
+def _named(plain: dict[str, Any], path: Path) -> Digest:
+    return Digest.from_plain({**plain, "source": str(path)})
+
+
+def _made(path: Path, context: Context, selection: Selection) -> Digest:
     gc.disable()  # a file is millions of records that all live until it is read
     try:
         table = Table(results.load(path), selection)
@@ -55,10 +70,26 @@ def one(path: Path, context: Context, selection: Selection) -> Digest:
         gc.enable()
     if not table.points:
         raise CopymcError(f"results file {str(path)!r} has no case of this selection")
-    found = digest(table, context)
-    with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
-        _keep(kept, json.dumps(found.to_plain()))
-    return found
+    return digest(table, context)
+
+
+def enclose(path: Path) -> None:
+    """Puts the file's own digest into it, so that reports on many files need not make it.
+
+    It holds as long as the rest of the file and the code that judges are what they are now.
+    """
+    found = _made(path, Context(), Selection())
+    results.embed(path, {"code": _code(), "digest": found.to_plain()})
+
+
+def _by_its_run(path: Path) -> Digest | None:
+    """The digest that a file's own run put into it; None if it does not hold any more."""
+    entry = results.embedded(path)
+    if entry.get("code") != _code():
+        return None
+    with contextlib.suppress(*_DAMAGED):
+        return _named(entry["digest"], path)
+    return None
 
 
 def _keep(path: Path, text: str) -> None:

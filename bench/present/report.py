@@ -285,7 +285,7 @@ def claim_sections(findings: Sequence[Finding]) -> Iterator[Section]:
 def _reason(finding: Finding) -> str:
     parts = [finding.text]
     if finding.cases:
-        parts.append(f"Deciding: {'; '.join(finding.cases)}.")
+        parts.append(f"Deciding (size, src_offset s, delta d): {'; '.join(finding.cases)}.")
     if finding.processes:
         parts.append(f"About {finding.processes} processes would decide it (--processes).")
     return " ".join(parts)
