@@ -15,7 +15,7 @@ _LARGEST = 1 << 32  # the kernel's own routines count in 32 bits
 
 def parse_size(text: str) -> int:
     """The number of bytes that `64`, `4K`, `4KiB`, `1M` or `2kB` names."""
-    match = re.fullmatch(r"([0-9]+)\s*(?:([kMG]B)|([KMG])(?:iB|B)?|B)?", text.strip())
+    match = re.fullmatch(r"([0-9]+)\s*(?:([kMG]B)|([KMG])(?:iB)?|B)?", text.strip())
     if not match:
         raise CopymcError(f"size {text!r} is not a number of bytes such as 64, 4K or 1MiB")
     digits, decimal, binary = match.groups()

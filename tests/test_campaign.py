@@ -49,7 +49,7 @@ def fake(tmp_path: Path, ending: str) -> list[str]:
         ("sys.exit('copymc: the disk is on fire')", "exited with 1: the disk is on fire"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "died by SIGKILL"),
         ("", "ended early"),
-        ("time.sleep(60)", "died by SIGKILL"),
+        ("time.sleep(60)", "it wrote nothing for 1 s and was killed"),
     ],
     ids=["error", "killed", "early", "hangs"],
 )

@@ -111,3 +111,9 @@ def test_throughput_is_in_decimal_gigabytes() -> None:
 )
 def test_a_number_has_three_digits_at_every_size(number: float, text: str) -> None:
     assert units.format_number(number) == text
+
+
+@pytest.mark.parametrize("text", ["2KB", "2 KB", "1Kb"])
+def test_a_suffix_that_may_mean_1000_or_1024_is_refused(text: str) -> None:
+    with pytest.raises(CopymcError, match="such as 64, 4K or 1MiB"):
+        units.parse_size(text)

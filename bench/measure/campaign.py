@@ -115,13 +115,26 @@ class Campaign:
         self._workers.append(worker)
         child = self._spawn(index)
         try:
-            for line in _lines(child):
-                yield from self._take(worker, json.loads(line))
+            fell_silent = yield from self._gathered(worker, child)
             reason = _end(child)
+            if fell_silent:
+                reason = f"it wrote nothing for {SILENCE_S:.0f} s and was killed"
         finally:
             _kill(child)
         if reason or worker.visits < len(self._plan.blocks):
             self.failures.append(Failure(index, reason or "it ended early"))
+
+    def _gathered(
+        self, worker: _Worker, child: subprocess.Popen[bytes]
+    ) -> Generator[Progress, None, bool]:
+        """Takes what the worker writes; whether it was killed because it wrote nothing more."""
+        lines = _lines(child)
+        while True:
+            try:
+                line = next(lines)
+            except StopIteration as end:
+                return bool(end.value)
+            yield from self._take(worker, json.loads(line))
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
         work = Assignment(self._plan, index, self._cpu, self._fixed, self._libraries)
@@ -154,8 +167,11 @@ class Campaign:
         yield Progress(done, len(self._plan.blocks) * self._plan.processes)
 
 
-def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Whole lines as they come; ends at the end of file or after SILENCE_S without any."""
+def _lines(child: subprocess.Popen[bytes]) -> Generator[bytes, None, bool]:
+    """Whole lines as they come; ends at the end of file, or kills the child after SILENCE_S.
+
+    Returns whether it did.
+    """
     assert child.stdout is not None  # noqa: S101 (narrows the type)
     pending = b""
     with selectors.DefaultSelector() as selector:
@@ -163,10 +179,11 @@ def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
         while selector.select(SILENCE_S):
             chunk = os.read(child.stdout.fileno(), 1 << 16)
             if not chunk:
-                return
+                return False
             *lines, pending = (pending + chunk).split(b"\n")
             yield from lines
     child.kill()
+    return True
 
 
 def _end(child: subprocess.Popen[bytes]) -> str:
