@@ -76,7 +76,8 @@ def _grid(changes: Sequence[Change]) -> Grid:
         where = (format_size(p.size), str(p.src_offset), str(p.delta))
         p_value = "<0.001" if change.p_value < 0.001 else f"{change.p_value:.3f}"
         rows.append((change.case.kernel, *where, _ratio(change), p_value, change.verdict))
-        heat.append((None, None, None, None, heat_of(change.ratio), None, None))
+        colour = heat_of(change.ratio) if change.verdict in ("slower", "faster") else None
+        heat.append((None, None, None, None, colour, None, None))
     head = ("kernel", "size", "src", "delta", "ratio", "p adj.", "verdict")
     return Grid(head, tuple(rows), heat=tuple(heat))
 

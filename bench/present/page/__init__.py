@@ -78,13 +78,18 @@ def _grid(grid: Grid) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     if grid.caption:
         yield f"<caption>{escape(grid.caption)}</caption>"
-    heads = (f'<th scope="col"><button type="button">{escape(h)}</button></th>' for h in grid.head)
+    heads = (_head(*each) for each in zip(grid.head, wordy, strict=True))
     yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
     for number, row in enumerate(grid.rows):
         heat = grid.heat[number] if grid.heat else (None,) * len(row)
         cells = (_cell(*each) for each in zip(row, heat, wordy, strict=True))
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
+
+
+def _head(text: str, wordy: bool) -> str:
+    words = ' class="words"' if wordy else ""
+    return f'<th scope="col"{words}><button type="button">{escape(text)}</button></th>'
 
 
 def _cell(text: str, heat: float | None, wordy: bool) -> str:
