@@ -30,6 +30,10 @@ _CASE = {"kernel", "size", "src_offset", "delta", "residency"}  # keys that name
 _DIGEST = b'{"copymc_digest":'  # how a file begins that has one
 _DIGEST_LARGEST = 4 << 20  # bytes
 _REASON = 200  # characters of a file's own content in an error
+_ALIKE = {  # pyperf refuses a benchmark whose runs differ in one of these
+    *("aslr", "cpu_count", "cpu_model_name", "hostname", "platform", "python_cflags"),
+    *("python_executable", "python_implementation", "python_unicode", "python_version"),
+}
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
 
@@ -66,7 +70,10 @@ def _encode(study: Study) -> bytes:
                            collect_metadata=False)
             )  # fmt: skip
     benchmarks = [pyperf.Benchmark(rows) for rows in runs.values()]
-    benchmarks.append(pyperf.Benchmark([_process_run(process) for process in study.processes]))
+    alike = _alike(study)
+    benchmarks.append(
+        pyperf.Benchmark([_process_run(process, alike) for process in study.processes])
+    )
     buffer = io.StringIO()
     pyperf.BenchmarkSuite(benchmarks).dump(buffer)
     suite = json.loads(buffer.getvalue())
@@ -92,10 +99,22 @@ def _run_metadata(process: Process, measured: Measured) -> dict[str, Scalar]:
     return found
 
 
-def _process_run(process: Process) -> Any:
+def _alike(study: Study) -> dict[str, Scalar]:
+    """The facts that pyperf wants alike in all processes, of one that lived to tell them."""
+    return next(
+        (
+            {key: process.facts[key] for key in _ALIKE if key in process.facts}
+            for process in study.processes
+            if _ALIKE & process.facts.keys()
+        ),
+        {},
+    )
+
+
+def _process_run(process: Process, alike: Mapping[str, Scalar]) -> Any:
     import pyperf  # noqa: PLC0415
 
-    facts = {**process.facts, "name": _PROCESS, "unit": "second", "process": process.index,
+    facts = {**alike, **process.facts, "name": _PROCESS, "unit": "second", "process": process.index,
              "phase": process.phase}  # fmt: skip
     duration = float(facts.get("duration", 0)) or 1e-9
     return pyperf.Run([duration], metadata=facts, collect_metadata=False)

@@ -236,3 +236,64 @@ def test_a_file_that_cannot_be_written_at_the_end_goes_elsewhere(
     assert "No space left" in printed.err
     kept = printed.out.split("results: ")[1].split(" (")[0]
     assert results.load(Path(kept)).processes
+
+
+def test_an_interrupt_in_a_later_process_keeps_what_the_earlier_ones_measured(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cut.json.gz"
+    words = ("run", *TINY, "--processes", "400", "--output", str(path))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    ) as run:  # fmt: skip
+        time.sleep(6)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "Traceback" not in errors
+    assert "interrupted by SIGINT; missing" in errors
+    processes = results.load(path).processes
+    assert len(processes) > 1
+    assert all(process.facts["core_ghz"] for process in processes)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("compare", "--linux", "x", "--format", "json"), "--format"),
+        (("compare", "a", "b", "--plot"), "--plot"),
+        (("compare",), "two results files"),
+        (("run", "--symbol", "x"), "--symbol needs a --linux"),
+        (("run", "--rigorous", "--fast"), "not allowed with"),
+        (("run", "--mix", "nosuch"), "neither a file"),
+        (("verify", "--kernel", "signal_then_read"), "names nothing that verify can check"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_an_error_of_one_line(
+    words: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    done = copymc(*words, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert named in done.stderr
+
+
+def test_a_run_of_a_selection_is_not_called_by_its_presets_name(tmp_path: Path) -> None:
+    words = ("run", "--kernel", "memcpy", "--size", "64", "--delta", "0", "--processes", "1")
+    assert copymc(*words, cwd=tmp_path).returncode == 0
+    (path,) = tmp_path.glob("results/*/*.json.gz")
+    assert path.name.endswith("-default-selection.json.gz")
+
+
+def test_too_few_processes_cannot_pass_a_limit(tiny: tuple[Path, str]) -> None:
+    file = str(tiny[0])
+    done = copymc("compare", file, file, "--fail-above", "5")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2, "copymc: --fail-above needs 6 processes in both files, not 4"
+    )  # fmt: skip
+
+
+def test_patterns_name_kernels_of_a_file(tiny: tuple[Path, str]) -> None:
+    output = copymc("report", str(tiny[0]), "--kernel", "fra*").stdout
+    assert "\nfragile " in output
+    assert "\nmemcpy " not in output

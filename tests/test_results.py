@@ -17,7 +17,7 @@ import pyperf
 import pytest
 
 from bench import results
-from bench.model import Case, CopymcError, Measured, Point, Process, Study
+from bench.model import Case, CopymcError, Measured, Point, Process, Scalar, Study
 from tests.conftest import study
 
 
@@ -315,3 +315,24 @@ def test_nothing_half_written_stays(path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(CopymcError, match="No space left"):
         results.save(study(), path.with_name("two.json.gz"))
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_process_that_did_not_live_to_tell_its_facts_is_kept_beside_the_others(
+    tmp_path: Path,
+) -> None:
+    whole = study(processes=3)
+    told: dict[str, Scalar] = {
+        "aslr": "Full randomization",
+        "python_version": "3.11",
+        "core_ghz": 4.0,
+        "phase": 0,
+    }
+    one, two, three = whole.processes
+    cut = (
+        Process(0, one.phase, {**told, "phase": one.phase}, one.measured),
+        Process(1, two.phase, {"core_ghz": 4.0}, two.measured),
+        Process(2, three.phase, {}, three.measured[:1]),
+    )
+    path = tmp_path / "x.json.gz"
+    results.save(Study(whole.metadata, cut), path)
+    assert [len(p.measured) for p in results.load(path).processes] == [2, 2, 1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bench import results
@@ -11,7 +13,7 @@ from bench.evidence.claims import Context
 from bench.evidence.classes import parse_geometries
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.mixes import MIXES, read_mix
-from bench.model import CopymcError
+from bench.model import CopymcError, Study
 from bench.present import markdown, page, plain
 from bench.present.document import Document
 from bench.units import parse_offsets, parse_sizes
@@ -35,18 +37,27 @@ def selection(args: argparse.Namespace) -> Selection:
 
 def selected(args: argparse.Namespace, missing_ok: tuple[str, ...] = ()) -> Iterator[Table]:
     """The chosen part of each file; CopymcError where it lacks a kernel that was named."""
-    chosen = selection(args)
+    wanted = selection(args)
     for file in args.files:
         study = results.load(file)
-        names = {m.case.kernel for process in study.processes for m in process.measured}
-        for name in chosen.kernels:
-            if name not in names and name not in missing_ok:
-                there = ", ".join(sorted(names))
-                raise CopymcError(f"kernel {name!r} is not in {str(file)!r}; there are {there}")
-        table = Table(study, chosen)
+        names = _matching(study, wanted.kernels, missing_ok)
+        table = Table(study, replace(wanted, kernels=names))
         if not table.points or not table.kernels:
             raise CopymcError(f"results file {str(file)!r} has no case of this selection")
         yield table
+
+
+def _matching(study: Study, patterns: Sequence[str], missing_ok: Sequence[str]) -> tuple[str, ...]:
+    """The study's kernels that the names or patterns mean; CopymcError for one without any."""
+    names = sorted({m.case.kernel for process in study.processes for m in process.measured})
+    found: list[str] = []
+    for pattern in patterns:
+        matched = [name for name in names if fnmatchcase(name, pattern)]
+        if not matched and pattern not in missing_ok:
+            there = ", ".join(names)
+            raise CopymcError(f"kernel {pattern!r} is not in {study.source!r}; there are {there}")
+        found += matched
+    return tuple(dict.fromkeys(found))
 
 
 def rendered(document: Document, form: str) -> str:

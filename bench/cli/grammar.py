@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_output(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("--format", choices=_FORMATS, default="text")
+    stage.add_argument("--format", choices=_FORMATS, default="text", help="default: text")
     stage.add_argument("--output", type=Path, help="write there instead of standard output")
 
 
@@ -61,12 +61,12 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("--control", metavar="KERNEL",
                          help="kernel to whose time all are set, or none; default: memcpy",
                          )  # fmt: skip
-    compare.add_argument("--margin", type=_percent, default=0.03, metavar="PERCENT",
+    compare.add_argument("--margin", type=_percent, metavar="PERCENT",
                          help="changes proved smaller are the same; default: 3")  # fmt: skip
     compare.add_argument("--fail-above", type=_percent, metavar="PERCENT",
                          help="exit with 1 where a case or routine is slower by more",
                          )  # fmt: skip
-    compare.add_argument("--format", choices=_FORMATS, default="text", help="of two files")
+    compare.add_argument("--format", choices=_FORMATS, help="of two files; default: text")
     _add_run(compare)
     compare.set_defaults(stage="compare", preset="quick")
 
@@ -83,7 +83,9 @@ def _percent(text: str) -> float:
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--preset", choices=tuple(PRESETS), default="default")
+    run.add_argument("--preset", choices=tuple(PRESETS), default="default",
+                     help="sizes, geometries, processes; see `copymc info`; default: default for "
+                     "run, quick for compare")  # fmt: skip
     run.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all here")
     _add_trees(run)
     run.add_argument("--size", metavar="LIST", help="such as 64,4K or 1K..1M")
@@ -91,8 +93,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--src-offset", metavar="LIST", help="source address modulo 4096")
     run.add_argument("--residency", choices=("hot",), default="hot", help="lines before the call")
     run.add_argument("--processes", type=_count, metavar="N", help="worker processes")
-    run.add_argument("--rigorous", action="store_true", help="twice the processes")
-    run.add_argument("--fast", action="store_true", help="half the processes")
+    effort = run.add_mutually_exclusive_group()
+    effort.add_argument("--rigorous", action="store_true", help="twice the processes")
+    effort.add_argument("--fast", action="store_true", help="half the processes")
     run.add_argument("--affinity", metavar="CPUS", help="CPU to measure on; default: the last")
     run.add_argument("--inherit-environ", metavar="VARS", default="",
                      help="variables that the workers keep, comma-separated")  # fmt: skip
@@ -130,11 +133,11 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
 
 
 def _add_files(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    stage.add_argument("--kernel", metavar="NAME,...")
-    stage.add_argument("--size", metavar="LIST")
-    stage.add_argument("--delta", metavar="LIST")
-    stage.add_argument("--src-offset", metavar="LIST")
+    stage.add_argument("files", nargs="+", type=Path, metavar="FILE", help="that `run` wrote")
+    stage.add_argument("--kernel", metavar="NAME,...", help="names or patterns; default: all")
+    stage.add_argument("--size", metavar="LIST", help="such as 64,4K or 1K..1M; default: all")
+    stage.add_argument("--delta", metavar="LIST", help="(dst - src) modulo 4096, such as 0,8,-64")
+    stage.add_argument("--src-offset", metavar="LIST", help="source address modulo 4096")
     stage.add_argument("--geometry", metavar="CLASS,...", help="such as 0, 1..15, 64n, other, odd")
 
 

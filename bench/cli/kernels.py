@@ -28,6 +28,8 @@ def load_trees(args: argparse.Namespace) -> tuple[str, ...]:
     features = args.features.split(",") if args.features is not None else None
     contracts = dict.fromkeys(args.symbol, args.contract)
     trees = [linux_tree.read(text) for text in args.linux]
+    if args.symbol and not trees:
+        raise CopymcError("--symbol needs a --linux to look in")
     if args.patch and not trees:
         raise CopymcError("--patch needs a --linux to apply to")
     if args.patch:

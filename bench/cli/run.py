@@ -26,6 +26,7 @@ from bench.evidence import archive
 from bench.evidence.answers import worst_ratio
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Table
+from bench.evidence.stats import LEAST
 from bench.machine import catalog, host, native, noise
 from bench.measure import campaign as stage
 from bench.measure import recovery
@@ -46,12 +47,14 @@ def main(args: argparse.Namespace) -> int:
     libraries = load_trees(args)
     kernels = chosen(args.kernel)
     plan = make_plan(_options(args, kernels))
-    path = args.output or _default_path(args.label or args.preset, now)
+    if args.compared and args.fail_above is not None and plan.processes < LEAST:
+        raise CopymcError(f"--fail-above needs at least {LEAST} processes, not {plan.processes}")
+    weighed = context(args)
+    path = args.output or _default_path(args.label or _label(args), now)
     results.require_writable(path)
     for line in noise.warnings(cpu, facts):
         print(f"warning: {line}", file=sys.stderr)
     _prove(kernels)
-    weighed = context(args)
     verified = _verified(kernels, libraries) if args.verify else {}
     campaign, stopped = _measure(args, plan, cpu, libraries)
     metadata = {**facts, **verified, **_metadata(args, plan, now)}
@@ -63,6 +66,13 @@ def main(args: argparse.Namespace) -> int:
     if status or not args.compared or args.fail_above is None:
         return status
     return int(_regressed(study, args.compared, args.fail_above))
+
+
+def _label(args: argparse.Namespace) -> str:
+    """The preset's name, unless the run takes only a part of it or more than it."""
+    parts = (args.kernel, args.linux, args.size, args.delta, args.src_offset)
+    label: str = f"{args.preset}-selection" if any(parts) else args.preset
+    return label
 
 
 def _options(args: argparse.Namespace, kernels: Sequence[Kernel]) -> Options:

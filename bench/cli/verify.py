@@ -32,6 +32,11 @@ def main(args: argparse.Namespace) -> int:
     kernels = [k for k in chosen(args.kernel) if k.role == "copy"]
     if (args.kernel is None and not libraries) or "flagged" in (args.kernel or ""):
         kernels.append(catalog.find("flagged"))
+    if not kernels:
+        raise CopymcError(
+            f"--kernel {args.kernel!r} names nothing that verify can check: it takes copies and "
+            "flagged; signal_then_read has tests of its own"
+        )
     if args.case:
         return _verify_case(args.case, kernels, faults)
     return _verify_all(args, kernels, faults, missing, libraries)
@@ -47,11 +52,11 @@ def _verify_all(
     start = time.monotonic()
     rows = checked(kernels, faults, libraries)
     names = [source.name for source in faults]
+    trees = "".join(f" --linux {tree}" for tree in args.linux)
+    trees += f" --patch {args.patch}" if args.patch else ""
     if args.json:
-        print(json.dumps(verdicts.as_json(rows, missing), indent=2))
+        print(json.dumps(verdicts.as_json(rows, missing, trees), indent=2))
     else:
-        trees = "".join(f" --linux {tree}" for tree in args.linux)
-        trees += f" --patch {args.patch}" if args.patch else ""
         print(verdicts.as_text(rows, missing, names, time.monotonic() - start, trees))
     return int(any(row.tally.mismatches for row in rows))
 

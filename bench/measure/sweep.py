@@ -284,15 +284,18 @@ def main() -> None:
     kernels = {kernel.name: kernel for kernel in catalog.available()}
     timer = native.NativeTimer()
     sweep = Sweep(work, timer, kernels, (src.address, dst.address))
+    known: dict[str, Scalar] = {
+        "cpu": work.cpu,
+        "phase": PHASES[phase_of(work.plan, work.process)],
+        "clock_step": native.clock_step_ns(),
+        "core_ghz": round(sweep.core_ghz, 4),
+    }
+    sys.stdout.write(json.dumps({"facts": known}) + "\n")  # at once: the end may never come
     for visit in sweep.visits():
         sys.stdout.write(visit.to_json() + "\n")
         sys.stdout.flush()
     facts: dict[str, Scalar] = {
         **_pyperf_facts(),
-        "cpu": work.cpu,
-        "phase": PHASES[phase_of(work.plan, work.process)],
-        "clock_step": native.clock_step_ns(),
-        "core_ghz": round(sweep.core_ghz, 4),
         "core_ghz_end": round(timer.core_ghz(), 4),
         "duration": round(time.monotonic() - start, 3),
     }

@@ -9,7 +9,7 @@ from bench.evidence.claims import CLAIMS
 from bench.evidence.digest import BASELINE, KERNEL, Digest, by_generation, columns, size_label
 from bench.present.document import Document, Grid, Paragraph, Section
 from bench.present.report import heat_of
-from bench.present.text import file_name
+from bench.present.text import file_name, many
 
 
 def across(digests: Sequence[Digest]) -> Document:
@@ -17,9 +17,10 @@ def across(digests: Sequence[Digest]) -> Document:
     ordered = by_generation(digests)
     machines = {digest.machine for digest in ordered}
     years = Paragraph(
-        f"{len(ordered)} files, {len(machines)} machines; oldest microarchitecture first, by the "
-        "year it was first sold. VM: measured in a virtual machine. A cell is the geometric mean "
-        "over the points that its file has in the class, so files of one preset compare best."
+        f"{many(len(ordered), 'file')}, {many(len(machines), 'machine')}; oldest "
+        "microarchitecture first, by the year it was first sold. VM: measured in a virtual "
+        "machine. A cell is the geometric mean over the points that its file has in the class, "
+        "so files of one preset compare best."
     )
     sections = [
         Section("", (years,)),
@@ -42,7 +43,7 @@ def _files(digests: Sequence[Digest]) -> Grid:
          file_name(digest.source))
         for label, digest in zip(labels(digests), digests, strict=True)
     )  # fmt: skip
-    return Grid(("file", "machine", "kind", "date", "A/A error", "name"), rows)
+    return Grid(("file", "machine", "kind", "date", "A/A p95", "name"), rows)
 
 
 def _heat(digests: Sequence[Digest]) -> list[Grid]:

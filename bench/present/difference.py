@@ -25,7 +25,7 @@ def document(found: Comparison, most: int | None = _MOST) -> Document:
         Section("", (Paragraph(_what(found)),)),
         *(Section("Warnings", tuple(map(Paragraph, found.warnings))) for _ in found.warnings[:1]),
         Section("Verdicts by kernel", (_by_kernel(found),)),
-        _changes(changed, most),
+        _changes(changed, most, found.count("unclear")),
     ]
     if most is None:
         sections.append(Section("Every case", (_grid(found.changes),)))
@@ -59,9 +59,12 @@ def _by_kernel(found: Comparison) -> Grid:
     return Grid(("kernel", *VERDICTS, "largest"), tuple(rows))
 
 
-def _changes(changed: Sequence[Change], most: int | None) -> Section:
+def _changes(changed: Sequence[Change], most: int | None, open_: int) -> Section:
     if not changed:
-        return Section("What changed", (Paragraph("Nothing beyond noise and margin."),))
+        words = "Nothing is proved to have changed."
+        if open_:
+            words += f" {open_} cases are unclear: more processes, or one run of both, decide them."
+        return Section("What changed", (Paragraph(words),))
     shown = changed[:most]
     parts: list[Paragraph | Grid] = [_grid(shown)]
     if len(shown) < len(changed):

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, losses, verdict
+from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, compared, losses, verdict
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.estimates import Selection, Table, noise
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
-from bench.model import TWIN
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
 from bench.present.reviewers import asked
 from bench.present.text import (
@@ -216,13 +215,20 @@ class _Columns:
             return ()
         size = self._table.points[row].size
         cycles = seconds * 1e9 * self._table.core_ghz
+        is_empty = self._kernel.split(":")[-1] in ("null", "bridge_null")
         return (
             self._kernel,
             format_number(seconds * 1e9),
             format_number(float(self._time.low[row]) * 1e9),
             format_number(float(self._time.high[row]) * 1e9),
-            format_number(gigabytes_per_second(size, seconds)),
-            format_number(size / cycles),
+            *(
+                ("-", "-")
+                if is_empty
+                else (
+                    format_number(gigabytes_per_second(size, seconds)),
+                    format_number(size / cycles),
+                )
+            ),
             _plain(self._ratio.mid[row] if self._ratio else np.nan),
             _percent(self._spread.phase[row]),
             _percent(self._spread.process[row]),
@@ -301,7 +307,7 @@ def _claim_heat(finding: Finding) -> tuple[tuple[float | None, ...], ...]:
 
 def trees(table: Table, base: str, new: str) -> Document:
     """Every routine that two kernel trees share: time of new over time of base."""
-    own = [k for k in table.kernels if k.startswith(f"{base}:") and not k.endswith(TWIN)]
+    own = [k for k in compared(table) if k.startswith(f"{base}:")]
     names = [k.removeprefix(f"{base}:") for k in own]
     shared = [name for name in names if table.has(f"{new}:{name}")]
     title = f"Time of {new} over time of {base}, paired in every sub-round"

@@ -28,6 +28,12 @@ def virtual(facts: Mapping[str, Scalar]) -> str:
     return known.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
 
 
+def many(count: int, word: str) -> str:
+    """`1 process`, `20 processes`."""
+    plural = f"{word}es" if word.endswith("s") else f"{word}s"
+    return f"{count} {word if count == 1 else plural}"
+
+
 def fact(facts: Mapping[str, Scalar], key: str) -> str:
     """An entry of a file's metadata as text; `unknown` where it lacks it."""
     return str(facts.get(key, "unknown"))
@@ -46,8 +52,8 @@ def heading(table: Table) -> str:
     note = " Fewer than six processes: intervals are from least to largest." if few else ""
     return (
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
-        f"{machine(facts)}; {fact(facts, 'libc')}; {len(table.study.processes)} "
-        f"processes, {len(table.points)} points, {len(table.kernels)} kernels, core clock "
+        f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
+        f"{many(len(table.points), 'point')}, {many(len(table.kernels), 'kernel')}, core clock "
         f"{format_number(table.core_ghz)} GHz. File {file_name(table.study.source)}, sources "
         f"{fact(facts, 'source_hash')[:12]}.{note}"
     )

@@ -89,16 +89,18 @@ def case_text(case: CopyCase, reason: Reason, outcome: Outcome) -> str:
     return f"{case}\n{reason.text}: {_outcome(outcome)}\n{LIMITS}"
 
 
-def as_json(rows: Sequence[Row], missing: Iterable[Unavailable]) -> dict[str, object]:
+def as_json(
+    rows: Sequence[Row], missing: Iterable[Unavailable], trees: str = ""
+) -> dict[str, object]:
     """The same for machines; keys are stable."""
     return {
-        "kernels": [_json_row(row) for row in rows],
+        "kernels": [_json_row(row, trees) for row in rows],
         "unavailable": [{"name": each.name, "reason": each.reason} for each in missing],
         "limits": LIMITS.replace("\n", " "),
     }
 
 
-def _json_row(row: Row) -> dict[str, object]:
+def _json_row(row: Row, trees: str) -> dict[str, object]:
     first = row.first
     return {
         "kernel": row.kernel,
@@ -111,7 +113,7 @@ def _json_row(row: Row) -> dict[str, object]:
         "table_entries": row.entries,
         "table_hit": row.hit,
         "granularity": row.granularity,
-        "first": {"command": first.command, "reason": first.violation.reason.text}
+        "first": {"command": first.command + trees, "reason": first.violation.reason.text}
         if first
         else None,
         "crash": row.crash,

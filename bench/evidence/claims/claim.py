@@ -103,6 +103,7 @@ class Judged:
         high: upper end.
         verdicts: holds, fails or undecided.
         needed: processes that would decide a point; NaN where it is decided, inf for none.
+        known: processes with data at each point.
         placed: the phase whose median alone breaks the margin, -1 where none does.
 
     """
@@ -113,6 +114,7 @@ class Judged:
     high: Floats
     verdicts: tuple[str, ...]
     needed: Floats
+    known: npt.NDArray[np.int64]
     placed: tuple[int, ...]
 
     def count(self, verdict: str) -> int:
@@ -179,6 +181,7 @@ def judge_points(
         ends.high,
         tuple(verdicts),
         needed,
+        np.isfinite(logs).sum(axis=1),
         tuple(PHASES[i] if i >= 0 else -1 for i in placed),
     )
 

@@ -59,15 +59,19 @@ def _where(judged: Judged) -> str:
             parts.append(f"{where} up to {judged.mid[worst]:.2f}x")
     placed = sum(phase >= 0 and v == UNDECIDED
                  for phase, v in zip(judged.placed, judged.verdicts, strict=True))  # fmt: skip
-    tail = f" {placed} stay open because one code placement alone is slower." if placed else ""
-    return (f"It fails at {'; '.join(parts)}." if parts else "") + tail
+    found = [f"It fails at {'; '.join(parts)}."] if parts else []
+    if placed and int(np.nanmax(judged.known)) >= LEAST:
+        found.append(f"{placed} stay open because one code placement alone is slower.")
+    if int(np.nanmax(judged.known)) < LEAST:
+        found.append(f"Fewer than {LEAST} processes decide nothing.")
+    return " ".join(found)
 
 
 def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
     """The points that decide: the worst that fail, else the nearest to the margin."""
     word = judged.verdict
-    known = np.isfinite(judged.mid)
-    rows = [row for row, v in enumerate(judged.verdicts) if v == word and known[row]]
+    finite = np.isfinite(judged.mid)
+    rows = [row for row, v in enumerate(judged.verdicts) if v == word and finite[row]]
     worst = sorted(rows, key=lambda row: -float(judged.mid[row]))[:most]
     return tuple(judged.words(row) for row in worst)
 

@@ -55,7 +55,8 @@ def contract(table: Table, claim: Claim, _: Context) -> Finding:
     proved = {name for (name, _), row in rows.items() if row["cases"]}
     unproved = [name for name in compared(table) if name not in proved]
     text = (
-        f"{cases} cases with real faults on the code that was timed, {len(wrong)} kernels wrong"
+        f"{cases} cases with real faults on the code that was timed, those of kernels that promise "
+        f"nothing (plain) among them, {len(wrong)} kernels wrong"
         + (f" ({', '.join(sorted(wrong))})" if wrong else "")
         + (f"; not verified: {', '.join(unproved)}" if unproved else "")
         + ". Page faults, not machine checks."
