@@ -42,9 +42,9 @@ def save(study: Study, path: Path) -> None:
     _write(path, _encode(study))
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path, text: bytes, level: int = 6) -> None:
     """Packs and writes a file whole or not at all; equal text gives equal files."""
-    packed = gzip.compress(text, compresslevel=6, mtime=0)
+    packed = gzip.compress(text, compresslevel=level, mtime=0)
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def embed(path: Path, digest: Mapping[str, Any]) -> None:
     body = b"{" + text[start:]
     entry = {**digest, "of": hashlib.sha256(body).hexdigest()}
     front = json.dumps(entry, separators=(",", ":")).encode()
-    _write(path, _DIGEST + front + b"," + body[1:])
+    _write(path, _DIGEST + front + b"," + body[1:], level=9)  # it is safe already: take time
 
 
 def embedded(path: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Recovery:
         for number, order in enumerate(orders):
             for case in (block.cases[member] for member in order):
                 value, bad = self._clean(case)
-                values[case].append(value.wall_ns * 1e-9)
+                values[case].append(float(f"{value.wall_ns * 1e-9:.9g}"))  # whole ns
                 rejected[case] += [number] if bad else []
         return tuple(
             Measured(case, 1, 0, tuple(values[case]), tuple(rejected[case])) for case in block.cases
