@@ -71,6 +71,11 @@ def format_size(size: int) -> str:
     return f"{size} B"
 
 
+def format_range(first: int, last: int) -> str:
+    """One size, or the first and last of several: `64 B to 4 KiB`."""
+    return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
+
+
 def format_number(number: float) -> str:
     """A positive number with three significant digits and no exponent from 0.0001 to a million."""
     if number == 0 or math.isnan(number):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.evidence.claims import Context, Finding, judge
-from bench.evidence.classes import GEOMETRY_CLASSES, SIZE_CLASSES, geometry_class
+from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table, noise
 from bench.evidence.microarch import microarchitecture
 from bench.units import format_size
@@ -99,10 +98,9 @@ def _cells(table: Table) -> list[Cell]:
         return []
     groups: dict[tuple[int, str], list[int]] = {}
     for row, point in enumerate(table.points):
-        for low, high in itertools.pairwise(SIZE_CLASSES):
-            if low <= point.size < high:
-                key = low, geometry_class(point.src_offset, point.delta)
-                groups.setdefault(key, []).append(row)
+        key = size_class(point.size)[0], geometry_class(point.src_offset, point.delta)
+        if point.size:
+            groups.setdefault(key, []).append(row)
     ratios = table.mean_ratios(KERNEL, BASELINE, list(groups.values()))
     ends = zip(groups, ratios.mid, ratios.low, ratios.high, strict=True)
     return [Cell(*key, float(mid), float(low), float(high)) for key, mid, low, high in ends]

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.evidence.classes import geometry_class
+from bench.evidence.spread import by_phase
 from bench.evidence.stats import Floats, Interval, median_interval, nan_median
-from bench.model import PHASES, TWIN, Case, Measured, Point, Study
+from bench.model import TWIN, Case, Measured, Point, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,18 @@ class Table:
         return self._means(self.log_ratios(kernel, baseline), groups).map(np.exp)
 
     def _means(self, logs: Floats, groups: Sequence[Sequence[int]]) -> Interval:
-        """A process that lacks a point which others have says nothing of its group."""
+        return median_interval(self._group_means(logs, groups))
+
+    def _group_means(self, logs: Floats, groups: Sequence[Sequence[int]]) -> Floats:
+        """Means over groups of points in each process, shape (groups, processes).
+
+        A process that lacks a point which others have says nothing of its group.
+        """
         known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logs).any(axis=1))
         rows = [[row for row in group if known[row]] for group in groups]
         nothing = np.full(len(self.phases), np.nan)
         means = [logs[some].mean(axis=0) if some else nothing for some in rows]
-        return median_interval(np.array(means).reshape(-1, len(self.phases)))
+        return np.array(means).reshape(-1, len(self.phases))
 
     def mean_ratio(self, kernel: str, baseline: str, rows: Sequence[int]) -> Interval:
         """Geometric mean of the ratio over some points, as one interval (shape ())."""
@@ -157,13 +164,9 @@ class Table:
         self, kernel: str, baseline: str, rows: Sequence[int]
     ) -> tuple[Interval, tuple[float, ...]]:
         """As `mean_ratio`, and the same mean at each of PHASES alone; NaN without a process."""
-        logs = self.log_ratios(kernel, baseline)
-        known = [row for row in rows if np.isfinite(logs[row]).any()]
-        means = logs[known].mean(axis=0) if known else np.full(len(self.phases), np.nan)
-        alone = (nan_median(np.where(self.phases == phase, means, np.nan)) for phase in PHASES)
-        return median_interval(means[None]).map(np.exp).first(), tuple(
-            float(np.exp(each)) for each in alone
-        )
+        means = self._group_means(self.log_ratios(kernel, baseline), [rows])
+        alone = np.exp(by_phase(means, self.phases)[0])
+        return median_interval(means).map(np.exp).first(), tuple(map(float, alone))
 
     @cached_property
     def _clocks(self) -> Floats:
@@ -181,9 +184,7 @@ class Table:
 
         Each phase has processes of its own, so their clocks must not differ: cycles.
         """
-        cycles = self.cycles(kernel)
-        columns = [nan_median(np.where(self.phases == phase, cycles, np.nan)) for phase in PHASES]
-        return np.stack(columns, axis=1)
+        return by_phase(self.cycles(kernel), self.phases)
 
     def cycles(self, kernel: str) -> Floats:
         """Median core cycles per call of each point (rows) in each process (columns)."""

@@ -21,9 +21,8 @@ from bench.present.text import (
     noise_text,
     point_text,
     ratio_text,
-    size_range,
 )
-from bench.units import format_number, format_size, gigabytes_per_second
+from bench.units import format_number, format_range, format_size, gigabytes_per_second
 
 CASES = "Every case"
 SUBJECT = "fast_string"  # Linux' default, the kernel that the suite is about
@@ -98,7 +97,7 @@ def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
     rows, heat = [], []
     for row in zip(*columns, strict=True):
         cells = [cell for item in row for cell in (ratio_text(item.ratio), _placed(item))]
-        rows.append((size_range(row[0].first, row[0].last), *cells))
+        rows.append((format_range(row[0].first, row[0].last), *cells))
         heat.append((None, *(h for item in row for h in (heat_of(float(item.ratio.mid)), None))))
     heads = (head for name in baselines for head in (f"time / {name}", "by placement"))
     return Grid(
@@ -131,7 +130,7 @@ def _loss_section(found: Sequence[Loss], baseline: str) -> Section:
             str(loss.src_offset),
             str(loss.delta),
             f"{loss.worst:.2f}x at {format_size(loss.worst_size)}",
-            ", ".join(size_range(*pair) for pair in loss.sizes),
+            ", ".join(format_range(*pair) for pair in loss.sizes),
         )
         for loss in found
     )
@@ -324,7 +323,7 @@ def trees(table: Table, base: str, new: str) -> Document:
 
 def _routine(table: Table, name: str, base: str, new: str) -> Section:
     rows = tuple(
-        (size_range(row.first, row.last), ratio_text(row.ratio), _placed(row), verdict(row.ratio))
+        (format_range(row.first, row.last), ratio_text(row.ratio), _placed(row), verdict(row.ratio))
         for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}")
     )
     return Section(name, (Grid(("size", "ratio", "by placement", "verdict"), rows),))

@@ -68,11 +68,6 @@ def ratio_text(ratio: Interval, row: int | tuple[()] = ()) -> str:
     return f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def size_range(first: int, last: int) -> str:
-    """One size, or the first and last of several."""
-    return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
-
-
 def point_text(point: Point) -> str:
     """Every parameter of a point."""
     return (

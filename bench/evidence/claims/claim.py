@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -16,7 +16,7 @@ from bench.evidence.mixes import MIXES, Mix
 from bench.evidence.spread import by_phase
 from bench.evidence.stats import LEAST, Floats, benjamini_hochberg, median_interval, sign_test
 from bench.model import PHASES, Point
-from bench.units import format_size
+from bench.units import format_range, format_size
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
@@ -76,7 +76,6 @@ class Claim:
     needs: tuple[str, ...]
     judge: Callable[[Table, Claim, Context], Finding]
     margin: float = 0.03
-    context: dict[str, str] = field(default_factory=dict)
 
     def finding(
         self,
@@ -225,8 +224,7 @@ def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
     for first in sorted({key[0] for key in cells}):
         rows = [cells.get((first, name), []) for name in names]
         sizes = [judged.points[row].size for each in rows for row in each]
-        label = format_size(min(sizes))
-        label += f" to {format_size(max(sizes))}" if max(sizes) > min(sizes) else ""
+        label = format_range(min(sizes), max(sizes))
         lines.append((label, *(_cell(judged, each) for each in rows)))
     return tuple(lines)
 

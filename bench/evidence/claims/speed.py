@@ -24,7 +24,7 @@ from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.crossover import Crossover, crossovers
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
-from bench.units import format_size
+from bench.units import format_range, format_size
 
 
 def no_slower_claim(table: Table, claim: Claim, _: Context) -> Finding:
@@ -54,8 +54,7 @@ def _where(judged: Judged) -> str:
         if rows:
             worst = max(rows, key=lambda row: float(judged.mid[row]))
             sizes = [judged.points[row].size for row in rows]
-            where = format_size(min(sizes))
-            where += f" to {format_size(max(sizes))}" if max(sizes) > min(sizes) else ""
+            where = format_range(min(sizes), max(sizes))
             parts.append(f"{where} up to {judged.mid[worst]:.2f}x")
     placed = sum(phase >= 0 and v == UNDECIDED
                  for phase, v in zip(judged.placed, judged.verdicts, strict=True))  # fmt: skip
@@ -81,7 +80,11 @@ def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
     default, fragile = claim.needs
     judged = no_slower(table, default, fragile, claim.margin)
     rows = class_ratios(table, fragile, default)
-    cost = "; ".join(f"{_sizes(row.first, row.last)} {float(row.ratio.mid):.2f}x" for row in rows)
+    cost = "; ".join(
+        f"{format_range(row.first, row.last)} {float(row.ratio.mid):.2f}x"
+        for row in rows
+        if np.isfinite(row.ratio.mid)
+    )
     faster = judged.count(FAILS)
     text = f"Fragile over the default, means over all geometries: {cost or 'none in common'}. "
     text += (
@@ -92,10 +95,6 @@ def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
     return claim.finding(
         judged.verdict, text.strip(), deciding(judged), judged.processes, grid(judged)
     )
-
-
-def _sizes(first: int, last: int) -> str:
-    return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
 
 
 def start_up(table: Table, claim: Claim, _: Context) -> Finding:
