@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from functools import lru_cache as remembered
 from pathlib import Path
 from typing import Any
 
+from bench import disk
 from bench.model import Case, CopymcError, Measured, Process, Scalar, Study
 
 FORMAT = 1
@@ -45,17 +45,11 @@ def save(study: Study, path: Path) -> None:
 def _write(path: Path, text: bytes, level: int = 6) -> None:
     """Packs and writes a file whole or not at all; equal text gives equal files."""
     packed = gzip.compress(text, compresslevel=level, mtime=0)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(packed)
-        os.replace(half, path)
+        disk.write_whole(path, packed)
     except OSError as error:
         message = f"results file {str(path)!r}: {error.strerror}; choose another --output"
         raise CopymcError(message) from error
-    finally:
-        with contextlib.suppress(OSError):  # it has its final name, or never existed
-            half.unlink()
 
 
 def _encode(study: Study) -> bytes:

@@ -395,3 +395,14 @@ def test_the_number_of_processes_named_is_more_than_there_are() -> None:
         finding = found(costs, "no-slower-than-memcpy")
         if finding.verdict == UNDECIDED and finding.processes:
             assert finding.processes > 20
+
+
+def test_sizes_at_which_two_kernels_never_met_are_left_out_of_a_cost() -> None:
+    gone = without(
+        conftest.made_up(ALL, POINTS, equal),
+        lambda _, m: m.case.kernel == "fragile" and m.case.point.size == 64,
+    )
+    text = verdict_of(gone, "no-slower-than-fragile").text
+    assert "nan" not in text
+    assert "64 B 1.00x" not in text
+    assert "512 B 1.00x" in text

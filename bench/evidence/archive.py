@@ -15,7 +15,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from bench import cache, results
+from bench import cache, disk, results
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
@@ -51,7 +51,7 @@ def one(path: Path, context: Context, selection: Selection) -> Digest:
     found = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
     found = found or _made(path, context, selection)
     with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
-        _keep(kept, json.dumps(found.to_plain()))
+        disk.write_whole(kept, json.dumps(found.to_plain()).encode())
     return found
 
 
@@ -90,14 +90,6 @@ def _by_its_run(path: Path) -> Digest | None:
     with contextlib.suppress(*_DAMAGED):
         return _named(entry["digest"], path)
     return None
-
-
-def _keep(path: Path, text: str) -> None:
-    """Writes whole or not at all: other processes may read at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(text)
-    os.replace(half, path)
 
 
 def _key(path: Path, context: Context, selection: Selection) -> str:
