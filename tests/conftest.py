@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from bench.model import PHASES, Case, Measured, Point, Process, Scalar, Study
+from bench.model import PAGE, PHASES, Case, Measured, Point, Process, Scalar, Study
 
 POINT = Point(4096, 0, 0)
 
@@ -37,7 +37,9 @@ Cost = Callable[[str, Point, int], float]
 
 def grid(sizes: Sequence[int], deltas: Sequence[int] = (0,), src_offset: int = 0) -> list[Point]:
     """Points of every size at every delta."""
-    return [Point(size, src_offset, delta) for size in sizes for delta in deltas]
+    return [
+        Point(size, src_offset, (src_offset + delta) % PAGE) for size in sizes for delta in deltas
+    ]
 
 
 def made_up(

@@ -12,7 +12,7 @@ from bench.measure.plan import block_order, kernel_orders, phase_of
 from bench.measure.sweep import Assignment, Sweep, Visit
 from bench.model import Block, Call, CopymcError, Job, Kernel, Plan, Point, Value
 
-POINT = Point(64, 1, 8)
+POINT = Point(64, 1, 9)
 
 
 def kernel(name: str, role: str = "copy") -> Kernel:
@@ -69,7 +69,7 @@ def test_loops_fill_the_chunk_and_values_are_seconds_per_call() -> None:
 
 def test_loops_that_an_earlier_process_fixed_are_kept() -> None:
     timer = FakeTimer()
-    sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (77, 0)})
+    sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (77, 0)})
     assert {job.loops for _, job in timer.ran} == {77}
     assert len(timer.ran) == 6
 
@@ -98,20 +98,20 @@ def test_every_kernel_to_compare_is_proved_before_it_is_timed() -> None:
 
 def test_a_wrong_copy_is_refused_by_name() -> None:
     timer = FakeTimer(wrong="slow")
-    with pytest.raises(CopymcError, match="'slow' copies wrongly at slow/64/s1/d8/hot"):
+    with pytest.raises(CopymcError, match="'slow' copies wrongly at slow/64/s1/d9/hot"):
         sweep(timer, ("memcpy", "slow"), {})
     assert timer.ran == []
 
 
 def test_a_contaminated_value_is_measured_again_and_noted() -> None:
-    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)})
+    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {"memcpy/64/s1/d9/hot": (9, 0)})
     (row,) = visit.measured
     assert (len(row.values), row.rejected, row.retries) == (6, (), ((1, 10e-9),))
 
 
 def test_a_value_that_stays_contaminated_is_kept_and_marked() -> None:
     timer = FakeTimer(bad=lambda n: n <= 1 + RETRIES)
-    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)}).measured
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (9, 0)}).measured
     assert row.rejected == (0,)
     assert len(row.values) == 6
     assert [index for index, _ in row.retries] == [0] * RETRIES
@@ -119,7 +119,7 @@ def test_a_value_that_stays_contaminated_is_kept_and_marked() -> None:
 
 def test_assignments_and_visits_survive_the_pipe() -> None:
     plan = Plan((Block(POINT, ("memcpy",), 6),), 4, 5, 1000, "quick")
-    work = Assignment(plan, 2, 1, {"memcpy/64/s1/d8/hot": (9, 0)})
+    work = Assignment(plan, 2, 1, {"memcpy/64/s1/d9/hot": (9, 0)})
     assert Assignment.from_json(work.to_json()) == work
     visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {})
     import json
@@ -162,7 +162,7 @@ def test_the_gates_rule_decides_what_is_measured_again() -> None:
             value = super().run(index)
             return replace(value, cpu_ns=value.wall_ns * 9 // 10) if len(self.ran) == 2 else value
 
-    (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d9/hot": (100, 0)}).measured
     assert row.retries == ((1, 10e-9),)
     assert row.rejected == ()
 
@@ -170,7 +170,7 @@ def test_the_gates_rule_decides_what_is_measured_again() -> None:
 @pytest.mark.parametrize("bad", range(RETRIES + 1))
 def test_the_first_clean_value_is_taken_and_nothing_runs_after_it(bad: int) -> None:
     timer = FakeTimer(bad=lambda n: n <= bad)
-    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (100, 0)}).measured
     assert len(timer.ran) == 6 + bad
     assert len(row.retries) == bad
     assert row.rejected == ()
@@ -178,7 +178,7 @@ def test_the_first_clean_value_is_taken_and_nothing_runs_after_it(bad: int) -> N
 
 def test_every_sub_round_times_each_kernel_once_in_the_plans_order() -> None:
     timer = FakeTimer()
-    fixed = {f"{name}/64/s1/d8/hot": (9, 0) for name in NS}
+    fixed = {f"{name}/64/s1/d9/hot": (9, 0) for name in NS}
     sweep(timer, ("null", "memcpy", "slow"), fixed)
     plan = Plan((Block(POINT, ("null", "memcpy", "slow"), 6),), 1, 5, 1000, "quick")
     order = [member for order in kernel_orders(plan, 0, 0) for member in order]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.model import PHASES, SLOWED, TWIN, Block, Plan, Point
+from bench.model import PAGE, PHASES, SLOWED, TWIN, Block, Plan, Point
 from bench.units import format_size
 
 CHUNK_NS = 25_000
@@ -139,7 +139,7 @@ def _points(options: Options, preset: Preset) -> Iterator[Point]:
     sizes = options.sizes or _preset_sizes(preset, options.last_level_cache)
     for size in sizes:
         for src_offset, delta in _geometries(options, preset):
-            yield Point(size, src_offset, delta)
+            yield Point(size, src_offset, (src_offset + delta) % PAGE)
 
 
 def _geometries(options: Options, preset: Preset) -> tuple[tuple[int, int], ...]:

@@ -175,7 +175,7 @@ class Sweep:
 
     def _call(self, point: Point) -> Call:
         src = self._src + point.src_offset
-        return Call(self._dst + (point.src_offset + point.delta) % PAGE, src, point.size)
+        return Call(self._dst + point.dst_offset, src, point.size)
 
     def _prove(self, case: Case) -> None:
         """Ensures, outside all timing, that the case's bytes arrive."""
