@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -205,6 +206,38 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Part of a mix: sizes low..high alike, with their pairs of offsets.
+
+    Attributes:
+        low: smallest size, bytes.
+        high: largest size, bytes, included.
+        weight: how many copies; any positive unit.
+        src_offset: source address modulo 4096; None for any multiple of `step`.
+        dst_offset: destination address modulo 4096; None as above, or by `delta`.
+        delta: (dst - src) modulo 4096; None where the offsets do not depend on each other.
+        step: what offsets are multiples of, bytes.
+
+    """
+
+    low: int
+    high: int
+    weight: float
+    src_offset: int | None = None
+    dst_offset: int | None = None
+    delta: int | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A named mix and where its numbers come from."""
+
+    name: str
+    source: str
+    shares: tuple[Share, ...]
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Kernels that are measured together at one point, so that ratios are paired.
 
@@ -235,6 +268,9 @@ class Plan:
         seed: decides phases, block order and kernel order.
         chunk_ns: least wall time of one value, ns.
         preset: the preset's name, for the record.
+        mixes: what the blocks' mixes are, by their names.
+        drawn_calls: calls drawn for a mix in one process, at least, where its values use so
+            many: more than a branch predictor learns (`make selfcheck` lengthens the list).
 
     """
 
@@ -243,6 +279,8 @@ class Plan:
     seed: int
     chunk_ns: int
     preset: str
+    mixes: tuple[Mix, ...] = ()
+    drawn_calls: int = 16384
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -260,15 +298,34 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """Calls that differ, in their order.
+
+    Attributes:
+        calls: triples of size, src_offset and dst_offset from the areas' starts, bytes.
+
+    """
+
+    calls: array[int]
+
+    @property
+    def count(self) -> int:
+        """How many calls."""
+        return len(self.calls) // 3
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One chunk of copies.
 
     Attributes:
         address: entry point.
-        call: its arguments.
+        call: its arguments; of a walk, where the areas start.
         loops: timed calls.
         warmups: calls before them that are not timed.
         spin: delay inside the timed stretch, in groups of 16 core cycles.
+        walk: the calls in turn where they differ.
+        is_fenced: each call waits until the one before it is done and stored.
 
     """
 
@@ -277,6 +334,8 @@ class Job:
     loops: int
     warmups: int = 0
     spin: int = 0
+    walk: Walk | None = None
+    is_fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

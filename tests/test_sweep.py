@@ -9,7 +9,8 @@ import pytest
 
 from bench.measure.gate import RETRIES, Gate
 from bench.measure.plan import block_order, kernel_orders, phase_of
-from bench.measure.sweep import Assignment, Sweep, Visit
+from bench.measure.protocol import Assignment, Visit
+from bench.measure.sweep import Sweep
 from bench.model import Block, Call, CopymcError, Job, Kernel, Plan, Point, Value
 
 POINT = Point(64, 1, 9)
@@ -33,12 +34,15 @@ class FakeTimer:
         self.jobs: list[Job] = []
         self.ran: list[tuple[int, Job]] = []
         self.checked: list[tuple[str, Call]] = []
+        self.firsts: list[tuple[int, int]] = []
+        self.checked_walks: list[tuple[str, Job]] = []
 
     def load(self, jobs: Sequence[Job]) -> None:
         self.jobs = list(jobs)
 
-    def run(self, index: int) -> Value:
+    def run(self, index: int, first: int = 0) -> Value:
         job = self.jobs[index]
+        self.firsts.append((index, first))
         self.ran.append((index, job))
         name = {1: "memcpy", 2: "slow", 3: "null"}[job.address // 100]
         wall = NS[name] * job.loops + 4 * job.spin
@@ -50,6 +54,10 @@ class FakeTimer:
     def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
         assert address in kernel.addresses
         self.checked.append((kernel.name, call))
+        return "byte 3" if kernel.name == self.wrong else None
+
+    def check_walk(self, kernel: Kernel, job: Job) -> object | None:
+        self.checked_walks.append((kernel.name, job))
         return "byte 3" if kernel.name == self.wrong else None
 
 
@@ -158,8 +166,8 @@ def test_the_gates_rule_decides_what_is_measured_again() -> None:
     class Robbed(FakeTimer):
         """Somebody else has the CPU for a tenth of the second chunk."""
 
-        def run(self, index: int) -> Value:
-            value = super().run(index)
+        def run(self, index: int, first: int = 0) -> Value:
+            value = super().run(index, first)
             return replace(value, cpu_ns=value.wall_ns * 9 // 10) if len(self.ran) == 2 else value
 
     (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d9/hot": (100, 0)}).measured
@@ -238,8 +246,8 @@ def test_a_call_too_short_to_be_timed_ends_calibration() -> None:
     class Instant(FakeTimer):
         """A clock that never moves."""
 
-        def run(self, index: int) -> Value:
-            return replace(super().run(index), wall_ns=0, outer_ns=0, cpu_ns=0)
+        def run(self, index: int, first: int = 0) -> Value:
+            return replace(super().run(index, first), wall_ns=0, outer_ns=0, cpu_ns=0)
 
     (row,) = sweep(Instant(), ("null",), {}).measured
     assert row.loops >= 1 << 24
@@ -249,8 +257,8 @@ def test_one_disturbed_try_does_not_shorten_the_chunk() -> None:
     class Slow(FakeTimer):
         """The third chunk takes twice its time."""
 
-        def run(self, index: int) -> Value:
-            value = super().run(index)
+        def run(self, index: int, first: int = 0) -> Value:
+            value = super().run(index, first)
             return replace(value, wall_ns=2 * value.wall_ns) if len(self.ran) == 3 else value
 
     (row,) = sweep(Slow(), ("memcpy",), {}).measured
