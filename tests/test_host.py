@@ -261,7 +261,7 @@ def test_a_cpu_that_is_not_allowed_is_refused(
     monkeypatch: pytest.MonkeyPatch, affinity: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    with pytest.raises(CopymcError, match="--affinity '[27]' is not among the allowed CPUs"):
+    with pytest.raises(CopymcError, match=r"--affinity '[27]' is not among the allowed CPUs"):
         noise.choose_cpu(affinity, "none")
 
 
