@@ -7,7 +7,8 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, chain
 from pathlib import Path
 
 from bench.model import ORDINARY, PAGE, SORTED, CopymcError, Mix, Point, Share
@@ -173,39 +174,46 @@ def largest(mix: Mix) -> int:
     return max(share.high for share in mix.shares)
 
 
-def draw(mix: Mix, length: int, segments: int, form: str, rng: random.Random) -> array[int]:
+def draw(mix: Mix, length: int, segments: int, form: str, seed: str) -> array[int]:
     """Calls as triples of size, src_offset and dst_offset in bytes, one after the other.
 
-    Each of `segments` stretches of `length` calls is drawn by systematic sampling: its calls
-    are one for each of `length` equal parts of the mix, so that stretches have alike sizes and
-    the spread between them is small (Cochran, "Sampling Techniques", chapter 8). Within a
-    stretch the calls are in order of size where form is `sorted`, else in random order.
+    Each of `segments` stretches of `length` calls is a stratified sample: one call from each of
+    `length` equal parts of the mix, so that stretches have alike sizes (Cochran, "Sampling
+    Techniques", chapter 5). Within a
+    stretch the calls are in order of size where form is `sorted`, else in random order; equal
+    seeds give equal calls in every form.
     """
+    order = random.Random(f"order {seed}")
     drawn: array[int] = array("I")
-    order = random.Random(rng.random())  # of its own, so that every form has the same calls
-    for _ in range(segments):
-        calls = list(_stretch(mix, length, rng))
-        if form == SORTED:
-            calls.sort()
-        else:
+    for stretch in _stretches(mix, length, segments, seed):
+        calls = sorted(stretch) if form == SORTED else list(stretch)
+        if form != SORTED:
             order.shuffle(calls)
-        for call in calls:
-            drawn.extend(call)
+        drawn.extend(chain.from_iterable(calls))
     return drawn
 
 
-def _stretch(mix: Mix, length: int, rng: random.Random) -> Iterator[tuple[int, int, int]]:
+_Drawn = tuple[int, int, int]  # size, src_offset, dst_offset
+
+
+@lru_cache(maxsize=32)  # the other form asks for the same calls a little later
+def _stretches(mix: Mix, length: int, segments: int, seed: str) -> tuple[tuple[_Drawn, ...], ...]:
+    rng = random.Random(seed)
+    return tuple(tuple(_stretch(mix, length, rng)) for _ in range(segments))
+
+
+def _stretch(mix: Mix, length: int, rng: random.Random) -> Iterator[_Drawn]:
     """`length` calls in the order of the mix' shares."""
     ends = list(accumulate(share.weight for share in mix.shares))
-    number, start = 0, 0.0
+    unit, last = ends[-1] / length, len(ends) - 1
+    number, share, start = 0, mix.shares[0], 0.0
     for index in range(length):
-        at = (index + rng.random()) / length * ends[-1]
-        while at >= ends[number] and number < len(ends) - 1:
+        at = (index + rng.random()) * unit
+        while at >= ends[number] and number < last:
             start, number = ends[number], number + 1
-        share = mix.shares[number]
-        part = min((at - start) / share.weight, 1 - 1e-12)
-        size = share.low + int(part * (share.high - share.low + 1))
-        yield size, *_offsets(share, rng)
+            share = mix.shares[number]
+        part = int((at - start) / share.weight * (share.high - share.low + 1))
+        yield min(share.low + part, share.high), *_offsets(share, rng)
 
 
 def _offsets(share: Share, rng: random.Random) -> tuple[int, int]:

@@ -280,7 +280,7 @@ class Plan:
     chunk_ns: int
     preset: str
     mixes: tuple[Mix, ...] = ()
-    drawn_calls: int = 16384
+    drawn_calls: int = 32768
 
     @property
     def kernels(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from array import array
 from dataclasses import dataclass
 
@@ -62,8 +61,8 @@ def _drawn(plan: Plan, process: int, block: Block, length: int) -> Calls:
     mix = mix_of(block.point, plan.mixes)
     wanted = plan.drawn_calls // (_ORDINARY_SHARE if block.point.form == ORDINARY else 1)
     segments = min(block.rounds, math.ceil(wanted / length))
-    rng = random.Random(f"calls {plan.seed} {process} {mix.name}")
-    return Calls(Walk(draw(mix, length, segments, block.point.form, rng)), length)
+    seed = f"calls {plan.seed} {process} {mix.name}"
+    return Calls(Walk(draw(mix, length, segments, block.point.form, seed)), length)
 
 
 def rotated(point: Point) -> Walk:
