@@ -68,10 +68,11 @@ def test_the_defaults_are_those_of_the_help() -> None:
 
 def test_run_asks_for_all_that_its_options_say() -> None:
     words = (
-        "run --preset full --kernel memcpy,fra* --linux t@v1 --linux u --patch p --features erms,fsrm "
-        "--symbol f --symbol g --contract status --size 4K,64..128 --delta 0,8,4095 --src-offset 1 "
-        "--processes 6 --affinity 3-4,1 --inherit-environ A,B --copy-env --seed 7 --label l "
-        "--output o --plot --verify --mix page --mix file"
+        "run --preset full --kernel memcpy,fra* --linux t@v1 --linux u --patch p "
+        "--features erms,fsrm --symbol f --symbol g --contract status --size 4K,64..128 "
+        "--delta 0,8,4095 --src-offset 1 --processes 6 --affinity 3-4,1 "
+        "--inherit-environ A,B --copy-env --seed 7 --label l --output o "
+        "--plot --verify --mix page --mix file"
     )
     assert parse(words.split()) == RunRequest(
         cases=Cases(("memcpy", "fra*"), (64, 128, 4096), (0, 8, 4095), (1,)),

@@ -26,10 +26,9 @@ from bench.cli.words import FAILED, fail, note
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
-from bench.measure import campaign as stage
 from bench.measure import recovery
 from bench.measure import verify as checks
-from bench.measure.campaign import Campaign, Failure
+from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.plan import Options, make_plan
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
 from bench.present import text, verdicts
@@ -179,10 +178,10 @@ def _campaign(
     """The campaign after it ran, and the number of the signal that ended it early or 0."""
     from tqdm import tqdm  # noqa: PLC0415 (only where progress is shown)
 
-    kept = stage.clean_environ(os.environ, environ.inherit, environ.everything)
+    kept = clean_environ(os.environ, environ.inherit, environ.everything)
     pinned = noise.can_pin(cpu)
-    campaign = stage.Campaign(plan, cpu if pinned else -1, kept, libraries)
-    stage.leave(cpu)
+    campaign = Campaign(plan, cpu if pinned else -1, kept, libraries)
+    leave(cpu)
     bar = tqdm(total=len(plan.blocks) * plan.processes, unit="block", disable=None, leave=False)
     try:
         with signals(), bar:
