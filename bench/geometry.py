@@ -25,6 +25,19 @@ FACTORS = (
 """What a pair of pointers and a size differ in, each free of the others."""
 
 
+LEVELS = (ALIAS_CLASSES, LINE_CLASSES, LINE_CLASSES, *[("no", "yes")] * 4)
+"""The levels of each of FACTORS."""
+
+MANY_PAGES = 16 << 10
+"""Bytes above which a copy always crosses pages: only classes of delta are left to tell apart."""
+
+OFFSETS = (
+    *(0, 5, 8, 16, 24, 35, 56, 64, 69, 72, 128, 133, 512, 1000, 1003, 2048),
+    *(3968, 3973, 4019, 4024, 4032, 4040, 4056, 4067, 4088, 4093),
+)
+"""Offsets whose pairs have every level of every factor that a size allows."""
+
+
 def alias_class(delta: int) -> str:
     """The member of ALIAS_CLASSES that holds a delta of 0..4095 bytes."""
     if delta % LINE == 0:
@@ -65,12 +78,13 @@ def levels(size: int, src_offset: int, dst_offset: int) -> tuple[str, ...]:
 QUICK_PAIRS = (
     *((0, 0), (5, 5), (0, 8), (0, 16), (35, 72), (0, 64), (72, 64), (0, 1000)),
     *((4032, 4019), (4019, 4032), (4093, 4088), (56, 4024), (4024, 4067), (4040, 4040)),
-    *((4067, 0), (4024, 8), (4088, 35), (64, 4093)),
+    *((4067, 0), (4024, 8), (4088, 35), (64, 4093), (512, 4095), (4095, 640)),
 )
 """(src_offset, dst_offset) pairs that tell the factors apart at every size to a page.
 
 Chosen by exchange for the largest determinant of the main-effects design, summed over the
-default sizes (Fedorov, "Theory of Optimal Experiments", 1972), among pairs of 28 offsets.
+default sizes (Fedorov, "Theory of Optimal Experiments", 1972), among pairs of 28 offsets; the
+last two let each side cross a page twice at the smallest sizes.
 """
 
 DEFAULT_PAIRS = (
@@ -79,8 +93,11 @@ DEFAULT_PAIRS = (
 )
 """The same with each level of delta met inside a page by two pairs of line offsets."""
 
-LARGE_PAIRS = ((0, 0), (0, 8), (0, 16), (35, 72), (0, 64), (72, 64), (0, 1000), (5, 5))
-"""One pair for each class of delta, for copies of many pages, which all cross pages."""
+LARGE_PAIRS = (
+    *((0, 0), (0, 8), (0, 16), (0, 32), (0, 64), (72, 64), (0, 1000)),
+    *((5, 5), (56, 69), (5, 24), (35, 72), (5, 133), (64, 35), (1003, 64)),
+)
+"""Two pairs for each class of delta, for copies of many pages, which all cross pages."""
 
 FULL_DELTAS = (
     *(0, 1, 2, 4, 8, 12, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 128, 192, 256, 512),

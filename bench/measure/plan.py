@@ -6,7 +6,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.geometry import DEFAULT_PAIRS, FULL_PAIRS, LARGE_PAIRS, QUICK_PAIRS
+from bench.geometry import (
+    ALIAS_CLASSES,
+    DEFAULT_PAIRS,
+    FULL_PAIRS,
+    LARGE_PAIRS,
+    MANY_PAGES,
+    QUICK_PAIRS,
+)
 from bench.mixes import MIXES, RANGES
 from bench.model import (
     FENCED,
@@ -35,9 +42,6 @@ ROUNDS = 60
 
 RECOVERY_SIZE = 4096
 """Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
-
-MANY_PAGES = 16 << 10
-"""Bytes above which a copy always crosses pages: only classes of delta are left to tell apart."""
 
 ORDINARY_MOST = 1 << 20
 """Bytes up to which offsets are drawn; beyond, one call outlasts the chunk."""
@@ -194,6 +198,8 @@ def _pairs(options: Options, preset: Preset, size: int) -> tuple[Pair, ...]:
         return tuple(_asked_pairs(options))
     if size > options.last_level_cache / 2:
         return LARGE_PAIRS[:2]
+    if size > ORDINARY_MOST:
+        return LARGE_PAIRS[: len(ALIAS_CLASSES)]
     return preset.pairs if size <= MANY_PAGES else LARGE_PAIRS
 
 
