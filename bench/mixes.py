@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import accumulate, chain
 from pathlib import Path
@@ -150,6 +151,15 @@ def read_mix(text: str) -> Mix:
         names = ", ".join(mix.name for mix in (*MIXES, *RANGES))
         message = f"mix {text!r} is neither a file ({error.strerror}) nor one of {names}"
         raise CopymcError(message) from error
+
+
+def described(mixes: Sequence[Mix]) -> str:
+    """Name and source of each mix, with the shares of one that is not built in, as JSON."""
+    return json.dumps({
+        mix.name: {"source": mix.source}
+        | ({} if mix in (*MIXES, *RANGES) else {"shares": [asdict(s) for s in mix.shares]})
+        for mix in mixes
+    })  # fmt: skip
 
 
 def _file_name(text: str) -> str:

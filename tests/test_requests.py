@@ -54,7 +54,7 @@ def test_a_command_without_options_asks_for_the_defaults_of_its_record(
 
 def test_the_defaults_are_those_of_the_help() -> None:
     run = RunRequest()
-    assert run.cases == Cases((), (), (), (), ())
+    assert run.cases == Cases((), (), (), (), (), ())
     assert run.trees == Trees((), None, None, (), "uncopied")
     assert run.effort == Effort("default", None, None, None)
     assert run.environ == Environ((), everything=False)
@@ -138,7 +138,7 @@ def test_report_asks_for_all_that_its_options_say() -> None:
     )
     assert parse(words.split()) == ReportRequest(
         files=(A, B),
-        cases=Cases(("memcpy",), (64,), (8,), (1,), ("delta 0", "odd src_offset")),
+        cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "odd src_offset")),
         mixes=("page",),
         all_cases=True,
         format="html",
@@ -180,6 +180,7 @@ SAMPLES = {
     "--contract": "plain",
     "--control": "fragile",
     "--delta": "8",
+    "--dst-offset": "8",
     "--fail-above": "5",
     "--fault": "guard",
     "--features": "erms",
@@ -300,3 +301,11 @@ def test_a_request_cannot_be_written_to() -> None:
 def test_every_request_has_one_stage() -> None:
     assert set(cli.STAGES) == set(Request.__args__)
     assert set(cli.STAGES.values()) == {"info", "run", "verify", "compare", "report", "plot"}
+
+
+def test_a_destination_is_named_by_its_offset_or_by_delta_not_by_both() -> None:
+    request = parse(("run", "--src-offset", "8", "--dst-offset", "0,4088"))
+    assert isinstance(request, RunRequest)
+    assert (request.cases.src_offsets, request.cases.dst_offsets) == ((8,), (0, 4088))
+    with pytest.raises(CopymcError, match="--delta and --dst-offset both say where dst is"):
+        parse(("run", "--delta", "8", "--dst-offset", "0"))

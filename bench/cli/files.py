@@ -29,6 +29,7 @@ def selection(cases: Cases) -> Selection:
         sizes=cases.sizes,
         deltas=cases.deltas,
         src_offsets=cases.src_offsets,
+        dst_offsets=cases.dst_offsets,
         geometries=cases.geometries,
     )
 

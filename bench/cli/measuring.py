@@ -30,6 +30,7 @@ from bench.measure import recovery
 from bench.measure import verify as checks
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.plan import Options, make_plan
+from bench.mixes import described, read_mix
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
 from bench.present import text, verdicts
 
@@ -105,7 +106,8 @@ def _label(request: RunRequest) -> str:
 
 def _is_whole(request: RunRequest) -> bool:
     """Whether the run takes all of its preset, and nothing more."""
-    return not (request.cases.kernels or request.trees.linux or request.cases.choose_points)
+    chosen = request.cases.kernels or request.trees.linux or request.mixes
+    return not (chosen or request.cases.choose_points)
 
 
 def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
@@ -123,6 +125,8 @@ def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
         sizes=request.cases.sizes or None,
         deltas=request.cases.deltas or None,
         src_offsets=request.cases.src_offsets or None,
+        dst_offsets=request.cases.dst_offsets or None,
+        mixes=tuple(map(read_mix, request.mixes)) or None,
         processes=request.effort.processes,
     )
 
@@ -166,6 +170,8 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
         "seed": plan.seed,
         "chunk_ns": plan.chunk_ns,
         "planned_processes": plan.processes,
+        "drawn_calls": plan.drawn_calls,
+        "mixes": described(plan.mixes),
         "inherited_environ": "everything" if environ.everything else inherited,
         "command": shlex.join(["copymc", *sys.argv[1:]]),
         "date": f"{now:%Y-%m-%d %H:%M:%S}",

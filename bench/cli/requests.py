@@ -21,6 +21,7 @@ class Cases:
         sizes: bytes of one call.
         deltas: (dst - src) modulo 4096.
         src_offsets: source address modulo 4096.
+        dst_offsets: destination address modulo 4096.
         geometries: members of evidence.classes.GEOMETRY_CLASSES; of results files alone.
 
     """
@@ -29,12 +30,14 @@ class Cases:
     sizes: tuple[int, ...] = ()
     deltas: tuple[int, ...] = ()
     src_offsets: tuple[int, ...] = ()
+    dst_offsets: tuple[int, ...] = ()
     geometries: tuple[str, ...] = ()
 
     @property
     def choose_points(self) -> bool:
         """Whether sizes or pointers are chosen, whatever the kernels are."""
-        return any((self.sizes, self.deltas, self.src_offsets, self.geometries))
+        pointers = (self.deltas, self.src_offsets, self.dst_offsets, self.geometries)
+        return any((self.sizes, *pointers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ class RunRequest:
 
     Attributes:
         residency: where the lines are before a call.
-        mixes: names or files of the mixes by which the answer weighs; empty: the built-in ones.
+        mixes: names or files of the mixes to draw calls from; empty: the built-in ones, or none
+            where sizes or offsets are chosen.
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
 

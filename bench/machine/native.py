@@ -181,6 +181,12 @@ class Area:
         lib.copymc_fill(self._view, whole, seed)
 
 
+def libc_memcpy(count: int) -> bytes:
+    """The first bytes of the machine code that the C library chose for memcpy on this CPU."""
+    memcpy = next(k for k in compiled_kernels() if k.name == "memcpy")
+    return bytes(ffi.buffer(ffi.cast("char *", memcpy.addresses[0]), count))
+
+
 def code(kernel: Kernel, phase_index: int) -> bytes:
     """The machine code of a kernel at one phase as it lies in memory; empty if not ours."""
     start, end = kernel.addresses[phase_index], kernel.ends[phase_index]

@@ -10,6 +10,7 @@ from bench import __version__
 from bench.cli.grammar import records, values
 from bench.evidence.classes import parse_geometries
 from bench.measure.plan import PRESETS
+from bench.mixes import MIXES, RANGES
 from bench.model import CopymcError
 from bench.units import parse_sizes
 
@@ -138,6 +139,9 @@ def _add_offsets(stage: argparse.ArgumentParser) -> None:
                        )  # fmt: skip
     stage.add_argument("--src-offset", type=values.offsets("src_offset"), default=(),
                        metavar="LIST", help="source address modulo 4096")  # fmt: skip
+    stage.add_argument("--dst-offset", type=values.offsets("dst_offset"), default=(),
+                       metavar="LIST", help="destination address modulo 4096, instead of --delta",
+                       )  # fmt: skip
 
 
 def _add_trees(stage: argparse.ArgumentParser) -> None:
@@ -154,5 +158,6 @@ def _add_trees(stage: argparse.ArgumentParser) -> None:
 
 def _add_mix(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("--mix", metavar="NAME|FILE", action="append", default=[],
-                       help="page, block, fleet or a bpftrace histogram; default: the first three",
+                       help=f"{', '.join(m.name for m in (*MIXES, *RANGES))} or a bpftrace "
+                       "histogram; repeatable; default: all the names",
                        )  # fmt: skip

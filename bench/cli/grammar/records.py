@@ -45,8 +45,10 @@ def run(words: Namespace) -> RunRequest:
 
 
 def _cases(words: Namespace) -> Cases:
-    """The chosen cases; empty tuples where none are."""
-    return Cases(words.kernel, words.size, words.delta, words.src_offset)
+    """The chosen cases; empty tuples where none are. CopymcError for pointers given twice."""
+    if words.delta and words.dst_offset:
+        raise CopymcError("--delta and --dst-offset both say where dst is: give one of them")
+    return Cases(words.kernel, words.size, words.delta, words.src_offset, words.dst_offset)
 
 
 def _cases_of_files(words: Namespace) -> Cases:
