@@ -214,24 +214,24 @@ def _stretches(mix: Mix, length: int, segments: int, seed: str) -> tuple[tuple[_
 
 def _stretch(mix: Mix, length: int, rng: random.Random) -> Iterator[_Drawn]:
     """`length` calls in the order of the mix' shares."""
-    ends = list(accumulate(share.weight for share in mix.shares))
-    unit, last = ends[-1] / length, len(ends) - 1
-    number, share, start = 0, mix.shares[0], 0.0
+    words = array("H", rng.randbytes(6 * length))  # where in its part, and both offsets
+    ends = [end * (1 << 16) for end in accumulate(share.weight for share in mix.shares)]
+    unit = ends[-1] / (length << 16)
+    shares = zip(mix.shares, ends, strict=True)
+    share, end = next(shares)
     for index in range(length):
-        at = (index + rng.random()) * unit
-        while at >= ends[number] and number < last:
-            start, number = ends[number], number + 1
-            share = mix.shares[number]
-        part = int((at - start) / share.weight * (share.high - share.low + 1))
-        yield min(share.low + part, share.high), *_offsets(share, rng)
+        at = ((index << 16) + words[3 * index]) * unit
+        while at >= end:
+            share, end = next(shares)
+        back = (end - at) / (share.weight * (1 << 16))
+        size = share.high - int(back * (share.high - share.low + 1))
+        yield max(size, share.low), *_offsets(share, words[3 * index + 1], words[3 * index + 2])
 
 
-def _offsets(share: Share, rng: random.Random) -> tuple[int, int]:
-    src, dst = share.src_offset, share.dst_offset
-    if src is None:
-        src = int(rng.random() * (PAGE // share.step)) * share.step
-    if dst is None and share.delta is not None:
-        dst = (src + share.delta) % PAGE
-    if dst is None:
-        dst = int(rng.random() * (PAGE // share.step)) * share.step
-    return src, dst
+def _offsets(share: Share, src_word: int, dst_word: int) -> tuple[int, int]:
+    """Both offsets; the words are random numbers of 16 bits."""
+    multiples = PAGE - share.step  # a mask, as steps are powers of two
+    src = src_word & multiples if share.src_offset is None else share.src_offset
+    if share.dst_offset is not None:
+        return src, share.dst_offset
+    return src, dst_word & multiples if share.delta is None else (src + share.delta) % PAGE

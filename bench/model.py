@@ -216,7 +216,7 @@ class Share:
         src_offset: source address modulo 4096; None for any multiple of `step`.
         dst_offset: destination address modulo 4096; None as above, or by `delta`.
         delta: (dst - src) modulo 4096; None where the offsets do not depend on each other.
-        step: what offsets are multiples of, bytes.
+        step: what offsets are multiples of, bytes; a power of two to 4096.
 
     """
 

@@ -142,8 +142,8 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(_QUICK_SIZES, QUICK_PAIRS, 10, 12, (8, 64, 256), False),
-    "default": Preset(_DEFAULT_SIZES, DEFAULT_PAIRS, 20, 16, (1, 16, 64, 256, 1024), True),
+    "quick": Preset(_QUICK_SIZES, QUICK_PAIRS, 10, 10, (8, 64, 256), False),
+    "default": Preset(_DEFAULT_SIZES, DEFAULT_PAIRS, 20, 12, (1, 16, 64, 256, 1024), True),
     "full": Preset(_FULL_SIZES, FULL_PAIRS, 40, 16, (1, 8, 16, 64, 128, 256, 1024), True),
 }
 

@@ -13,7 +13,7 @@ from bench.model import FENCED, ORDINARY, PAGE, ROTATED, Block, Plan, Point, Wal
 LEAST_LENGTH = 32
 """Calls in a value of drawn calls: each has every part of its mix."""
 
-_ORDINARY_SHARE = 4  # offsets steer no branch but at the ends of pages: a quarter will do
+_ORDINARY_SHARE = 2  # offsets steer fewer branches than sizes do: half as many will do
 _SLOTS = 16  # pages over which a rotated call goes before it comes back
 _WARMUP_SHARE = 8  # one untimed call for so many timed ones
 _WARMUPS_MOST = 64
