@@ -28,7 +28,8 @@ from bench.machine import catalog, host, linux_build, linux_tree
 from bench.machine.noise import choose_cpu
 from bench.measure.campaign import Campaign, clean_environ, leave
 from bench.measure.plan import PRESETS, Options, make_plan
-from bench.model import SLOWED, Plan, Study
+from bench.mixes import read_mix
+from bench.model import SHUFFLED, SLOWED, Plan, Study
 
 _TWINS = ("fast_string", "memcpy", "fragile", "movsq")
 _KIB, _MIB = 1 << 10, 1 << 20
@@ -107,9 +108,9 @@ def durations(folder: Path) -> Iterator[Finding]:
         table = Table(results.load(path))
         copies = [k for k in table.kernels if not k.startswith("store_") and ":" not in k]
         sizes = {point.size for point in table.points}
-        geometries = {(point.src_offset, point.delta) for point in table.points}
-        extent = f"{len(copies)} kernels x {len(sizes)} sizes x {len(geometries)} geometries"
-        enough = len(copies) >= 9 and len(geometries) >= 8
+        geometries = {(point.src_offset, point.dst_offset) for point in table.points}
+        extent = f"{len(copies)} kernels, {len(sizes)} sizes, {len(geometries)} pairs of offsets"
+        enough = len(copies) >= 9 and len(geometries) >= 20
         enough = enough and len(sizes) >= (10 if preset == "quick" else 24)
         yield Finding(f"{preset} under {limit} s", f"{seconds:.0f} s for {extent}",
                       seconds < limit and enough)  # fmt: skip
@@ -190,6 +191,37 @@ def busy_loop(cpu: int) -> Iterator[None]:
             yield
         finally:
             loop.kill()
+
+
+def unlearnt(processes: int = 8) -> Iterator[Finding]:
+    """Whether the list of drawn calls is too long for the branch predictor to learn.
+
+    A mix whose list is learnt has other ratios than one that is not: a longer list must not
+    change them. A short one is measured too, so that the check is seen to tell the two apart.
+    """
+    plan = make_plan(dataclasses.replace(
+        _options("quick", ("memcpy", "fast_string", "fragile", "memcpy_orig")), bounds=(),
+        sizes=(64,), deltas=(0,), mixes=(read_mix("fleet"),), processes=processes,
+    ))  # fmt: skip
+    shuffled = [block for block in plan.blocks if block.point.form == SHUFFLED]
+    plan = dataclasses.replace(plan, blocks=tuple(
+        dataclasses.replace(block, rounds=128) for block in shuffled))  # fmt: skip
+    ratios = {
+        calls: _mean_times_over_default(dataclasses.replace(plan, drawn_calls=calls))
+        for calls in (plan.drawn_calls // 32, plan.drawn_calls, plan.drawn_calls * 8)
+    }
+    short, usual, long = ratios.values()
+    words = ", ".join(f"{calls} calls {figure:.2f}" for calls, figure in ratios.items())
+    yield Finding("a list of drawn calls 8 times as long changes a mix by at most 3 %",
+                  f"fragile over fast_string: {words}", abs(long / usual - 1) <= 0.03)  # fmt: skip
+    yield Finding("a list of a 32nd is learnt, so that this check can fail",
+                  f"{short / usual:.2f} of the ratio", short < 0.95 * usual)  # fmt: skip
+
+
+def _mean_times_over_default(plan: Plan) -> float:
+    """Time of fragile over that of fast_string in the plan's only block."""
+    table = measured(plan).other(SHUFFLED)
+    return float(ratio(table, "fragile", "fast_string").mid[0])
 
 
 _PERF_REPEATS = 8  # short runs of perf beside each of ours: its best needs a quiet moment
@@ -309,7 +341,8 @@ def main() -> int:
     """Prints every finding as it is made; 1 if any promise was not kept."""
     kept = True
     with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
-        stages = (start_up(), durations(Path(folder)), twins(), against_perf(), against_linux())
+        stages = (start_up(), durations(Path(folder)), twins(), unlearnt(), against_perf(),
+                  against_linux())  # fmt: skip
         for stage in stages:
             for finding in stage:
                 print(finding, flush=True)

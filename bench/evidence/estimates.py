@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,7 @@ class Table:
         self.phases: npt.NDArray[np.int64] = np.array(phases, dtype=np.int64)
         self._rows = {point: row for row, point in enumerate(self.points)}
         self._made: dict[tuple[str, ...], Floats] = {}
+        self._others: dict[tuple[str, ...], Table] = {self.selection.forms: self}
         self._values = self._gather({c: by_case[c] for c in cases if c.kernel in self.kernels})
 
     def _gather(self, by_case: Mapping[Case, Sequence[_Column]]) -> dict[str, Floats]:
@@ -112,6 +113,12 @@ class Table:
             self._made[key] = make()
             self._made[key].flags.writeable = False
         return self._made[key]
+
+    def other(self, *forms: str) -> Table:
+        """The table of the same study and choice for other forms of calls; made once."""
+        if forms not in self._others:
+            self._others[forms] = Table(self.study, replace(self.selection, forms=forms))
+        return self._others[forms]
 
     def measured(self) -> Iterator[Measured]:
         """What the processes measured for the chosen cases."""
