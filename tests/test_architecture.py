@@ -138,7 +138,7 @@ def test_only_the_grammar_knows_of_argparse() -> None:
 
 
 EMPTY_WORDS = {"found", "each", "some", "known"}
-NOT_YET_NAMED: tuple[str, ...] = (  # files, folders: variables still to be named after what they hold
+NOT_YET_NAMED: tuple[str, ...] = (  # whose variables are still to be named after what they hold
     "evidence",
     "machine/contract.py",
     "machine/linux_build.py",
