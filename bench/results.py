@@ -85,7 +85,7 @@ def _encode(study: Study) -> bytes:
 
 
 def _run_metadata(process: Process, measured: Measured) -> dict[str, Scalar]:
-    found: dict[str, Scalar] = {
+    metadata: dict[str, Scalar] = {
         **measured.case.to_metadata(),
         "name": measured.case.name,
         "unit": "second",
@@ -94,12 +94,12 @@ def _run_metadata(process: Process, measured: Measured) -> dict[str, Scalar]:
         "phase": process.phase,
     }
     if measured.spin:
-        found["spin"] = measured.spin
+        metadata["spin"] = measured.spin
     if measured.rejected:
-        found["rejected"] = " ".join(map(str, measured.rejected))
+        metadata["rejected"] = " ".join(map(str, measured.rejected))
     if measured.retries:
-        found["retries"] = " ".join(f"{index}:{value:.6g}" for index, value in measured.retries)
-    return found
+        metadata["retries"] = " ".join(f"{index}:{value:.6g}" for index, value in measured.retries)
+    return metadata
 
 
 def _alike(study: Study) -> dict[str, Scalar]:
@@ -179,9 +179,9 @@ def embedded(path: Path) -> dict[str, Any]:
     """The digest in front of a file; empty without one, or if what follows was changed since."""
     text = _unpacked(path)
     digest, start = _in_front(text)
-    found = hashlib.sha256(b"{")
-    found.update(memoryview(text)[start:])
-    return digest if digest.get("of") == found.hexdigest() else {}
+    sha256 = hashlib.sha256(b"{")
+    sha256.update(memoryview(text)[start:])
+    return digest if digest.get("of") == sha256.hexdigest() else {}
 
 
 def _in_front(text: bytes) -> tuple[dict[str, Any], int]:

@@ -20,7 +20,7 @@ def study(
 ) -> Study:
     """Kernels slow and memcpy at one point; slow takes `ratio` times memcpy's 10 ns."""
     rng = np.random.default_rng(seed)
-    found = []
+    workers = []
     for index in range(processes):
         drift = np.exp(rng.normal(0, 0.05, rounds))
         rows = []
@@ -28,8 +28,8 @@ def study(
             values = ns * 1e-9 * drift * np.exp(rng.normal(0, noise, rounds))
             rows.append(Measured(Case(name, POINT), 100, 0, tuple(map(float, values))))
         facts = {"core_ghz": 4.0, "phase": PHASES[index % 4], "duration": 1.0}
-        found.append(Process(index, PHASES[index % 4], facts, tuple(rows)))
-    return Study({"date": "2026-01-02 03:04:05", "hypervisor": "none"}, tuple(found), "made up")
+        workers.append(Process(index, PHASES[index % 4], facts, tuple(rows)))
+    return Study({"date": "2026-01-02 03:04:05", "hypervisor": "none"}, tuple(workers), "made up")
 
 
 Cost = Callable[[str, Point, int], float]
@@ -58,7 +58,7 @@ def made_up(
     All kernels of a sub-round share a drift; each value has noise of its own.
     """
     rng = np.random.default_rng(seed)
-    found = []
+    workers = []
     for index in range(processes):
         rows = []
         for point in points:
@@ -69,7 +69,7 @@ def made_up(
                 rows.append(Measured(Case(kernel, point), 100, 0, tuple(map(float, values))))
         phase = PHASES[index % 4]
         own = {"core_ghz": 4.0, "phase": phase, "duration": 1.0, "clock_step": 0}
-        found.append(Process(index, phase, own, tuple(rows)))
+        workers.append(Process(index, phase, own, tuple(rows)))
     plain: dict[str, Scalar] = {
         "date": "2026-01-02 03:04:05",
         "hypervisor": "none",
@@ -86,7 +86,7 @@ def made_up(
         "copy_mc_path": "fast_string",
         "copy_mc_reason": "ERMS present",
     }
-    return Study({**plain, **facts}, tuple(found), "made-up.json.gz")
+    return Study({**plain, **facts}, tuple(workers), "made-up.json.gz")
 
 
 @pytest.fixture

@@ -76,10 +76,10 @@ def test_the_command_to_repeat_a_run_names_its_seed_once_and_no_place_of_output(
 
 
 def test_every_claim_stands_in_the_json_with_its_verdict(file: Path) -> None:
-    found = json.loads(copymc("report", str(file), "--format", "json").stdout)
-    assert [claim["id"] for claim in found["claims"]] == [claim.id for claim in CLAIMS]
-    assert all({"id", "verdict", "text"} <= set(claim) for claim in found["claims"])
-    assert {claim["verdict"] for claim in found["claims"]} <= {"holds", "fails", "undecided"}
+    answer = json.loads(copymc("report", str(file), "--format", "json").stdout)
+    assert [claim["id"] for claim in answer["claims"]] == [claim.id for claim in CLAIMS]
+    assert all({"id", "verdict", "text"} <= set(claim) for claim in answer["claims"])
+    assert {claim["verdict"] for claim in answer["claims"]} <= {"holds", "fails", "undecided"}
 
 
 def test_markdown_has_every_section_and_well_formed_tables(file: Path) -> None:
@@ -282,8 +282,8 @@ def test_many_files_are_a_matrix_of_claims_ordered_by_generation(fleet: list[Pat
 
 
 def test_many_files_have_json_and_a_plot(fleet: list[Path], tmp_path: Path) -> None:
-    found = json.loads(copymc("report", *map(str, fleet), "--format", "json").stdout)
-    assert [Path(each["file"]).name[0] for each in found["files"]] == ["a", "b", "c", "d"]
+    answer = json.loads(copymc("report", *map(str, fleet), "--format", "json").stdout)
+    assert [Path(entry["file"]).name[0] for entry in answer["files"]] == ["a", "b", "c", "d"]
     done = copymc("plot", *map(str, fleet), "--output", str(tmp_path / "p"), "--format", "svg")
     assert (tmp_path / "p" / "across_machines.svg").exists(), done.stderr
     assert (tmp_path / "p" / "a" / "throughput.svg").exists()
@@ -309,9 +309,9 @@ def test_a_damaged_cache_is_only_slow(fleet: list[Path]) -> None:
 
 
 def test_a_digest_survives_being_kept(fleet: list[Path]) -> None:
-    (found,) = archive.digests(fleet[:1], Context())
-    assert Digest.from_plain(json.loads(json.dumps(found.to_plain()))) == found
-    assert by_generation([found]) == [found]
+    (digest,) = archive.digests(fleet[:1], Context())
+    assert Digest.from_plain(json.loads(json.dumps(digest.to_plain()))) == digest
+    assert by_generation([digest]) == [digest]
 
 
 def test_one_bad_file_of_many_is_named(fleet: list[Path]) -> None:
@@ -487,8 +487,8 @@ def test_a_file_brings_its_own_digest_which_holds_until_anything_is_changed(
 def test_a_digest_of_other_code_or_for_another_question_is_not_used(fleet: list[Path]) -> None:
     archive.enclose(fleet[0])
     wanted = Selection(sizes=(64,))
-    (found,) = archive.digests(fleet[:1], Context(), wanted)
-    assert {cell.size_class for cell in found.cells} == {64}
+    (digest,) = archive.digests(fleet[:1], Context(), wanted)
+    assert {cell.size_class for cell in digest.cells} == {64}
     results.embed(fleet[1], {"code": "older", "digest": {"source": "nonsense"}})
     (other,) = archive.digests(fleet[1:2], Context())
     assert other.machine.startswith("CPU b")

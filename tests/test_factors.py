@@ -82,8 +82,8 @@ def test_a_planted_level_is_named_or_not_told_apart_and_nothing_else_is(level: L
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     is_odd = level.factor in FACTORS[1:3]  # half of the usual pairs have it too
-    found = table(lambda p: 2.5 if own(p)[level.factor] == level.name else 1.0, seed=seed)
-    named, alone = causes(found, "rep")
+    planted = table(lambda p: 2.5 if own(p)[level.factor] == level.name else 1.0, seed=seed)
+    named, alone = causes(planted, "rep")
     for cause in named:
         assert level in cause.levels or any(
             level.factor in (one.factor, one.also) for one in cause.levels

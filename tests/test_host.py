@@ -32,11 +32,11 @@ def test_facts_are_plain_values_on_one_line() -> None:
 
 def test_features_come_from_the_cpu_and_agree_with_linux_where_it_names_them() -> None:
     flags = host.cpuinfo()["flags"].split()
-    found = host.features()
-    assert set(found) == {"erms", "fsrm", "fzrm", "fsrs", "fsrc"}
+    features = host.features()
+    assert set(features) == {"erms", "fsrm", "fzrm", "fsrs", "fsrc"}
     for word in ("erms", "fsrm"):
         if word in flags:
-            assert found[word]
+            assert features[word]
 
 
 def test_the_slug_is_a_folder_name() -> None:
@@ -105,8 +105,8 @@ def pci_device(folder: Path, device: str, capid0: int = 0, capid5: int = 0) -> P
 def test_the_quirk_is_what_the_capability_bits_say(
     tmp_path: Path, device: str, capid0: int, capid5: int, quirk: bool
 ) -> None:
-    found, why = host._quirk_of(pci_device(tmp_path, device, capid0, capid5))
-    assert found is quirk
+    is_set, why = host._quirk_of(pci_device(tmp_path, device, capid0, capid5))
+    assert is_set is quirk
     assert device in why
     assert ("does not set" in why) is not quirk
 
@@ -114,18 +114,18 @@ def test_the_quirk_is_what_the_capability_bits_say(
 def test_capability_bits_that_only_root_can_read_are_said_to_be_unread(tmp_path: Path) -> None:
     folder = pci_device(tmp_path, "0x2fc0", 0x10)
     (folder / "config").write_bytes((folder / "config").read_bytes()[:64])
-    found, why = host._quirk_of(folder)
-    assert not found
+    is_set, why = host._quirk_of(folder)
+    assert not is_set
     assert "need root" in why
 
 
 def test_the_last_level_cache_is_the_largest_and_32_mebibytes_where_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = (host.Cache(1, "Data", 48 << 10), host.Cache(3, "Unified", 8 << 20))
-    monkeypatch.setattr(host, "caches", lambda: known)
+    listed = (host.Cache(1, "Data", 48 << 10), host.Cache(3, "Unified", 8 << 20))
+    monkeypatch.setattr(host, "caches", lambda: listed)
     assert host.last_level_cache() == 8 << 20
-    assert str(known[0]) == "L1 Data 48 KiB"
+    assert str(listed[0]) == "L1 Data 48 KiB"
     monkeypatch.setattr(host, "caches", lambda: ())
     assert host.last_level_cache() == 32 << 20
 
@@ -217,19 +217,19 @@ def test_build_pinning_and_siblings_are_warned_of(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(noise, "can_pin", lambda _: False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     monkeypatch.setattr(noise, "_siblings", lambda _: "0")
-    found = noise.warnings(0, QUIET)
-    assert found == tuple(
+    lines = noise.warnings(0, QUIET)
+    assert lines == tuple(
         warn.value.format(value="0")
         for warn in (Warn.DEBUG_BUILD, Warn.NO_PINNING, Warn.ONE_CPU, Warn.SIBLING)
     )
 
 
-@pytest.mark.parametrize(("siblings", "found"), [("3", ""), ("1,3", "3"), ("2-3", "3")])
+@pytest.mark.parametrize(("siblings", "named"), [("3", ""), ("1,3", "3"), ("2-3", "3")])
 def test_a_cpu_has_a_sibling_where_it_is_not_alone_on_its_core(
-    monkeypatch: pytest.MonkeyPatch, siblings: str, found: str
+    monkeypatch: pytest.MonkeyPatch, siblings: str, named: str
 ) -> None:
     monkeypatch.setattr(Path, "read_text", lambda _: f"{siblings}\n")
-    assert noise._siblings(3) == found
+    assert noise._siblings(3) == named
 
 
 def test_trying_to_pin_leaves_this_process_where_it_was() -> None:

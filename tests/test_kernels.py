@@ -209,9 +209,9 @@ def test_the_first_wrong_byte_is_named(
     compile_kernel: Callable[[str], int], copying: Kernel, body: str, where: int, size: int
 ) -> None:
     address = compile_kernel(body)
-    found = native.check_small(copying, address, 130)
-    assert found is not None
-    assert (found.where, found.size) == (where, size)
+    wrong = native.check_small(copying, address, 130)
+    assert wrong is not None
+    assert (wrong.where, wrong.size) == (where, size)
     dst, src = native.Area(PAGE), native.Area(PAGE, seed=2)
     again = native.check(copying, address, Call(dst.address + 5, src.address + 3, size))
     assert again is not None
@@ -223,18 +223,18 @@ def test_a_copy_that_is_wrong_at_one_pair_of_offsets_only_is_found_there(
 ) -> None:
     at = "(size_t)d % 64 == 61 && (size_t)s % 64 == 3"
     body = f"memcpy(d, s, size); if (size == 17 && {at}) d[4] ^= 1; return 0;"
-    found = native.check_small(copying, compile_kernel(body), 20)
-    assert found is not None
-    assert (found.dst_offset, found.src_offset, found.size, found.where) == (61, 3, 17, 4)
+    wrong = native.check_small(copying, compile_kernel(body), 20)
+    assert wrong is not None
+    assert (wrong.dst_offset, wrong.src_offset, wrong.size, wrong.where) == (61, 3, 17, 4)
 
 
 def test_a_return_value_counts_only_where_the_contract_counts_bytes(
     compile_kernel: Callable[[str], int], copying: Kernel
 ) -> None:
     address = compile_kernel("memcpy(d, s, size); return size;")
-    found = native.check_small(copying, address, 8)
-    assert found is not None
-    assert (found.size, found.returned) == (1, 1)
+    wrong = native.check_small(copying, address, 8)
+    assert wrong is not None
+    assert (wrong.size, wrong.returned) == (1, 1)
     assert native.check_small(replace(copying, contract="plain"), address, 8) is None
 
 

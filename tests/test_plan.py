@@ -161,11 +161,11 @@ def test_the_largest_size_outgrows_the_cache_up_to_a_bound(last_level_cache: int
 
 def test_orders_are_a_pure_function_of_the_seed_whatever_else_draws_random_numbers() -> None:
     plan = make_plan(OPTIONS)
-    found = []
+    orders = []
     for noise in (1, 2):
         random.seed(noise)
-        found.append((block_order(plan, 1), list(kernel_orders(plan, 1, 2)), phase_of(plan, 5)))
-    assert found[0] == found[1]
+        orders.append((block_order(plan, 1), list(kernel_orders(plan, 1, 2)), phase_of(plan, 5)))
+    assert orders[0] == orders[1]
 
 
 def test_each_four_processes_take_all_phases_in_an_order_of_their_own() -> None:

@@ -29,9 +29,9 @@ def test_a_known_shift_is_found_behind_the_spread_of_phases() -> None:
     phases = np.array([0.0, 0.3, -0.2, 0.1]).repeat(5)
     base = phases + rng.normal(0, 0.01, (50, 20))
     new = phases + rng.normal(0, 0.01, (50, 20)) + 0.02
-    found = shift(base, new, PHASES, PHASES)
-    assert np.median(found.mid) == pytest.approx(0.02, abs=0.003)
-    assert np.mean(found.p_any() < 0.05) > 0.95
+    shifts = shift(base, new, PHASES, PHASES)
+    assert np.median(shifts.mid) == pytest.approx(0.02, abs=0.003)
+    assert np.mean(shifts.p_any() < 0.05) > 0.95
 
 
 def test_intervals_cover_the_shift_and_no_shift_is_called_as_often_as_they_say() -> None:
@@ -39,18 +39,18 @@ def test_intervals_cover_the_shift_and_no_shift_is_called_as_often_as_they_say()
     phases = rng.normal(0, 0.1, 4).repeat(5)
     base = phases + rng.standard_t(3, (3000, 20))
     new = phases + rng.standard_t(3, (3000, 20))
-    found = shift(base, new, PHASES, PHASES)
-    assert np.mean((found.low <= 0) & (found.high >= 0)) == pytest.approx(0.95, abs=0.015)
-    assert np.mean(found.p_any() <= 0.05) == pytest.approx(0.05, abs=0.015)
+    shifts = shift(base, new, PHASES, PHASES)
+    assert np.mean((shifts.low <= 0) & (shifts.high >= 0)) == pytest.approx(0.95, abs=0.015)
+    assert np.mean(shifts.p_any() <= 0.05) == pytest.approx(0.05, abs=0.015)
 
 
 def test_one_sided_p_values_speak_of_their_limit() -> None:
     rng = np.random.default_rng(3)
     base = rng.normal(0, 0.001, (1, 20))
-    found = shift(base, base + 0.02, PHASES, PHASES)
-    assert found.p_below(0.01)[0] < 1e-3  # surely above 0.01
-    assert found.p_below(0.03)[0] > 0.99
-    assert found.p_above(0.03)[0] < 1e-3  # surely below 0.03
+    shifts = shift(base, base + 0.02, PHASES, PHASES)
+    assert shifts.p_below(0.01)[0] < 1e-3  # surely above 0.01
+    assert shifts.p_below(0.03)[0] > 0.99
+    assert shifts.p_above(0.03)[0] < 1e-3  # surely below 0.03
 
 
 def test_phases_of_one_set_alone_are_left_out() -> None:
@@ -63,13 +63,13 @@ def test_phases_of_one_set_alone_are_left_out() -> None:
 
 
 def test_too_few_processes_have_no_interval() -> None:
-    found = shift(np.zeros((1, 2)), np.ones((1, 2)), np.zeros(2, int), np.zeros(2, int))
-    assert (found.mid[0], found.low[0], found.high[0]) == (1, -np.inf, np.inf)
+    shifts = shift(np.zeros((1, 2)), np.ones((1, 2)), np.zeros(2, int), np.zeros(2, int))
+    assert (shifts.mid[0], shifts.low[0], shifts.high[0]) == (1, -np.inf, np.inf)
 
 
 def test_a_missing_process_is_not_counted() -> None:
     base, new = np.zeros((2, 20)), np.ones((2, 20))
     base[0, 0] = np.nan
-    found = shift(base, new, PHASES, PHASES)
-    assert found.strata[0] == ((4, 5), (5, 5), (5, 5), (5, 5))
-    assert found.strata[1] == ((5, 5),) * 4
+    shifts = shift(base, new, PHASES, PHASES)
+    assert shifts.strata[0] == ((4, 5), (5, 5), (5, 5), (5, 5))
+    assert shifts.strata[1] == ((5, 5),) * 4

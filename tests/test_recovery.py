@@ -78,12 +78,12 @@ def test_signal_then_read_without_a_fault_is_a_plain_copy(areas: tuple[Armed, Ar
 
 
 def test_strategies_are_those_that_recover() -> None:
-    found = dict(strategies(KERNELS, ["guard", "truncated"]))
-    assert list(found) == [NO_FAULT, "guard", "truncated"]
-    assert "memcpy" not in found["guard"]
-    assert "flagged" in found["guard"]
-    assert "signal_then_read" in found["truncated"]
-    assert "signal_then_read" not in found["guard"]
+    by_fault = dict(strategies(KERNELS, ["guard", "truncated"]))
+    assert list(by_fault) == [NO_FAULT, "guard", "truncated"]
+    assert "memcpy" not in by_fault["guard"]
+    assert "flagged" in by_fault["guard"]
+    assert "signal_then_read" in by_fault["truncated"]
+    assert "signal_then_read" not in by_fault["guard"]
 
 
 @pytest.mark.parametrize("fault", [NO_FAULT, "guard", "truncated"])

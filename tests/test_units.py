@@ -59,8 +59,8 @@ def test_a_list_of_formatted_sizes_parses_to_the_sorted_set(sizes: list[int]) ->
 @given(st.integers(1, 1 << 20), st.integers(0, 11))
 def test_a_range_has_every_doubling_and_ends_at_the_last_that_fits(low: int, times: int) -> None:
     high = (low << times) + low // 2
-    found = units.parse_sizes(f"{low}..{high}")
-    assert found == tuple(low << i for i in range(times + 1))
+    sizes = units.parse_sizes(f"{low}..{high}")
+    assert sizes == tuple(low << i for i in range(times + 1))
 
 
 def test_ranges_double_and_lists_are_sorted_without_repeats() -> None:

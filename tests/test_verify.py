@@ -152,10 +152,10 @@ def few() -> str:
 
 
 def test_verify_json_has_the_documented_keys(few: str) -> None:
-    found = json.loads(few)
+    report = json.loads(few)
     keys = {"kernel", "side", "cases", "mismatches", "table_entries", "table_hit"}
-    assert all(keys <= set(row) for row in found["kernels"])
-    assert "not a machine check" in found["limits"]
+    assert all(keys <= set(row) for row in report["kernels"])
+    assert "not a machine check" in report["limits"]
 
 
 def test_verify_runs_two_hundred_thousand_cases_on_each_side(few: str) -> None:
@@ -198,8 +198,8 @@ def test_a_kernel_that_does_not_return_is_named_and_the_others_are_still_checked
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent.parent)
     kernels = [catalog.find("fragile"), catalog.find("movsq")]
-    found = verify.verify(kernels, [GuardPage()], check=_never_returns, patience=2)
-    rows = [row for event in found for row in event.rows]
+    events = verify.verify(kernels, [GuardPage()], check=_never_returns, patience=2)
+    rows = [row for event in events for row in event.rows]
     assert len(rows) == 8
     (stuck,) = [row for row in rows if row.crash]
     assert (stuck.kernel, stuck.tally.mismatches) == ("movsq", 1)

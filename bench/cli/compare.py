@@ -37,11 +37,11 @@ def _compare_files(request: CompareFiles) -> int:
     if request.fail_above is not None and fewest < LEAST:
         raise CopymcError(f"--fail-above needs {LEAST} processes in both files, not {fewest}")
     margin = MARGIN if request.margin is None else request.margin
-    found = evidence.compare(base, new, request.control, margin, request.cases.kernels)
-    for line in found.warnings:
+    diff = evidence.compare(base, new, request.control, margin, request.cases.kernels)
+    for line in diff.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    put(_output(found, request.format), request.output)
-    return int(request.fail_above is not None and bool(found.regressed(100 * request.fail_above)))
+    put(_output(diff, request.format), request.output)
+    return int(request.fail_above is not None and bool(diff.regressed(100 * request.fail_above)))
 
 
 def _with_control(request: CompareFiles) -> Cases:
@@ -53,12 +53,12 @@ def _with_control(request: CompareFiles) -> Cases:
     return replace(cases, kernels=tuple(dict.fromkeys((*cases.kernels, beside))))
 
 
-def _output(found: Comparison, form: str) -> str:
+def _output(diff: Comparison, form: str) -> str:
     if form == "json":
-        rows = list(difference.cases(found))
-        return json.dumps({"cases": rows, "warnings": list(found.warnings)}, indent=2)
+        rows = list(difference.cases(diff))
+        return json.dumps({"cases": rows, "warnings": list(diff.warnings)}, indent=2)
     most = {} if form == "text" else {"most": None}
-    return rendered(difference.document(found, **most), form)
+    return rendered(difference.document(diff, **most), form)
 
 
 def _compare_trees(request: CompareTrees) -> int:

@@ -51,14 +51,14 @@ def selected(
 def _matching(study: Study, patterns: Sequence[str], missing_ok: Sequence[str]) -> tuple[str, ...]:
     """The study's kernels that the names or patterns mean; CopymcError for one without any."""
     names = sorted({m.case.kernel for process in study.processes for m in process.measured})
-    found: list[str] = []
+    chosen: list[str] = []
     for pattern in patterns:
         matched = [name for name in names if fnmatchcase(name, pattern)]
         if not matched and pattern not in missing_ok:
             there = ", ".join(names)
             raise CopymcError(f"kernel {pattern!r} is not in {study.source!r}; there are {there}")
-        found += matched
-    return tuple(dict.fromkeys(found))
+        chosen += matched
+    return tuple(dict.fromkeys(chosen))
 
 
 def rendered(document: Document, form: str) -> str:

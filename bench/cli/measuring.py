@@ -156,8 +156,8 @@ def _verified(kernels: Sequence[Kernel], libraries: tuple[str, ...]) -> dict[str
         note(f"not verified: {missing[0].name} is unavailable: {missing[0].reason}")
         return {}
     rows = checked([k for k in kernels if k.role == "copy"], faults, libraries)
-    found = verdicts.as_json(rows, missing)
-    kept = {"kernels": found["kernels"], "faults": [source.name for source in faults]}
+    verified = verdicts.as_json(rows, missing)
+    kept = {"kernels": verified["kernels"], "faults": [source.name for source in faults]}
     return {"verified": json.dumps(kept, separators=(",", ":"))}
 
 

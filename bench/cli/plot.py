@@ -37,9 +37,9 @@ def _folder(request: PlotRequest, table: Table, number: int) -> Path:
 
 
 def _draw_across(request: PlotRequest) -> int:
-    found = list(archive.digests(request.files, Context(), selection(request.cases)))
+    digests = list(archive.digests(request.files, Context(), selection(request.cases)))
     folder = request.output or request.files[0].parent
-    return _announce(plots.draw_across(found, folder, request.formats))
+    return _announce(plots.draw_across(digests, folder, request.formats))
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> int:

@@ -30,12 +30,12 @@ def _report_one(request: ReportRequest, table: Table) -> str:
         claims = [_claim_row(finding) for finding in judge(table, weighed)]
         return json.dumps({"cases": list(text.cases(table)), "claims": claims})
     if request.format == "html":
-        found = reports.report(table, weighed, one_table=True)
-        return rendered(reports.with_pictures(found, _pictures(table)), "html")
+        document = reports.report(table, weighed, one_table=True)
+        return rendered(reports.with_pictures(document, _pictures(table)), "html")
     few = len(table.points) <= _FEW_POINTS or request.cases.choose_points
-    found = reports.report(table, weighed, with_cases=request.all_cases or few)
+    document = reports.report(table, weighed, with_cases=request.all_cases or few)
     whole = request.all_cases or request.format == "markdown"
-    return rendered(found if whole else reports.brief(found), request.format)
+    return rendered(document if whole else reports.brief(document), request.format)
 
 
 def _claim_row(finding: Finding) -> dict[str, object]:
@@ -55,13 +55,17 @@ def _pictures(table: Table) -> list[tuple[str, str]]:
 
 def _report_many(request: ReportRequest) -> int:
     weighed, chosen = context(request.mixes), selection(request.cases)
-    found = list(archive.digests(request.files, weighed, chosen))
+    digests = list(archive.digests(request.files, weighed, chosen))
     if request.format == "json":
         files = [
-            {"file": each.source, "machine": each.name, "claims": [*map(_claim_row, each.findings)]}
-            for each in found
+            {
+                "file": digest.source,
+                "machine": digest.name,
+                "claims": [*map(_claim_row, digest.findings)],
+            }
+            for digest in digests
         ]
         put(json.dumps({"files": files}), request.output)
     else:
-        put(rendered(across.across(found), request.format), request.output)
+        put(rendered(across.across(digests), request.format), request.output)
     return 0

@@ -20,10 +20,10 @@ def signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM raise Interrupted inside; later ones are ignored while saving."""
 
     def stop(signum: int, _frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
+        for ignored in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ignored, signal.SIG_IGN)
         raise Interrupted(signum)
 
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, stop)
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(caught, stop)
     yield

@@ -86,10 +86,10 @@ def _verify_case(case: OneCase, kernels: Sequence[Kernel], faults: Sequence[Faul
 
 
 def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_json: bool) -> int:
-    found = [payloads.payload(source) for source in faults]
-    note = payloads.indistinguishable(found)
+    seen = [payloads.payload(source) for source in faults]
+    note = payloads.indistinguishable(seen)
     if as_json:
-        print(json.dumps({"payload": [asdict(each) for each in found], "note": note}, indent=2))
+        print(json.dumps({"payload": [*map(asdict, seen)], "note": note}, indent=2))
     else:
-        print(verdicts.payload_text(found, missing, note))
+        print(verdicts.payload_text(seen, missing, note))
     return 0

@@ -127,11 +127,11 @@ def kernel_version() -> tuple[int, int]:
 def copy_path() -> CopyPath:
     """The path that copy_mc_to_kernel() of Linux >= 5.10 takes on this machine, and why."""
     mce = "CONFIG_X86_MCE=y" in _kernel_config() or not _kernel_config()
-    quirk, found = _quirk()
+    quirk, basis = _quirk()
     recovery = "mce=recovery" in _read("/proc/cmdline").split()
     if mce and (quirk or recovery):
-        return CopyPath("fragile", "mce=recovery on the command line" if recovery else found)
-    why = found if mce else "kernel built without CONFIG_X86_MCE, so no fragile quirk"
+        return CopyPath("fragile", "mce=recovery on the command line" if recovery else basis)
+    why = basis if mce else "kernel built without CONFIG_X86_MCE, so no fragile quirk"
     if _sees_erms():
         return CopyPath("fast_string", f"{why}; ERMS present")
     return CopyPath("memcpy", f"{why}; ERMS absent or disabled: no recovery")
@@ -140,13 +140,13 @@ def copy_path() -> CopyPath:
 @cache
 def caches() -> tuple[Cache, ...]:
     """The caches of CPU 0, smallest level first."""
-    found = []
+    all_caches = []
     for index in sorted((_CPU / "cpu0/cache").glob("index*")):
         size = _read(index / "size")
         if size.endswith("K"):
             level, kind = _read(index / "level"), _read(index / "type")
-            found.append(Cache(int(level), kind, int(size[:-1]) << 10))
-    return tuple(found)
+            all_caches.append(Cache(int(level), kind, int(size[:-1]) << 10))
+    return tuple(all_caches)
 
 
 def last_level_cache() -> int:
@@ -218,7 +218,7 @@ def _family() -> str:
 def facts() -> dict[str, Scalar]:
     """What a reader of a results file must know of this machine, as plain one-line values."""
     info, path = cpuinfo(), copy_path()
-    found: dict[str, Scalar] = {
+    entries: dict[str, Scalar] = {
         "cpu_model_name": info.get("model name", "unknown"),
         "cpu_family": _family(),
         "cpu_stepping": info.get("stepping", "unknown"),
@@ -243,4 +243,4 @@ def facts() -> dict[str, Scalar]:
         "load_average": round(os.getloadavg()[0], 2),
         "suite_compiler": native.COMPILER,
     }
-    return found
+    return entries

@@ -28,7 +28,7 @@ class Warn(enum.Enum):
 
 def warnings(cpu: int, facts: Mapping[str, Scalar]) -> tuple[str, ...]:
     """The sentences that apply to a measurement on `cpu`; `facts` as `host.facts` gives them."""
-    found = {
+    values = {
         Warn.DEBUG_BUILD: native.DEBUG_BUILD,
         Warn.LOAD: _above(facts["load_average"], 0.8),
         Warn.NO_PINNING: not can_pin(cpu),
@@ -39,7 +39,7 @@ def warnings(cpu: int, facts: Mapping[str, Scalar]) -> tuple[str, ...]:
         Warn.SIBLING: _siblings(cpu),
         Warn.VIRTUAL: _unless(facts["hypervisor"], "none"),
     }
-    return tuple(warn.value.format(value=value) for warn, value in found.items() if value)
+    return tuple(warn.value.format(value=value) for warn, value in values.items() if value)
 
 
 def _above(value: Scalar, limit: float) -> str:

@@ -86,22 +86,22 @@ def _calls(address: int) -> dict[str, str]:
             "pwrite(2) to a file": ("pwrite", file.fileno()),
             "process_vm_readv(2)": ("vm_readv", -1),
         }
-        found = {
+        returned = {
             name: _words(contract.meet(call, fd, address, _LENGTH))
             for name, (call, fd) in targets.items()
         }
     for end in ends:
         os.close(end)
-    return found
+    return returned
 
 
 def _words(result: int) -> str:
     return str(result) if result >= 0 else errno.errorcode.get(-result, str(-result))
 
 
-def indistinguishable(found: Sequence[Payload]) -> str:
+def indistinguishable(payloads: Sequence[Payload]) -> str:
     """A sentence where poison looks like a missing page; empty where it can be told."""
-    by_name = {each.fault: each for each in found}
+    by_name = {payload.fault: payload for payload in payloads}
     poison, missing = by_name.get("poison"), by_name.get("truncated")
     if poison is None or missing is None:
         return ""

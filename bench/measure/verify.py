@@ -112,10 +112,10 @@ def usable_sources(
     names: Sequence[str] | None, allow_lethal: bool
 ) -> tuple[list[FaultSource], list[Unavailable]]:
     """The fault sources to use, and the others with their reasons."""
-    known = {source.name for source in SOURCES}
+    existing = {source.name for source in SOURCES}
     for name in names or ():
-        if name not in known:
-            raise CopymcError(f"fault source {name!r} is unknown; there are {', '.join(known)}")
+        if name not in existing:
+            raise CopymcError(f"fault source {name!r} is unknown; there are {', '.join(existing)}")
     usable, missing = [], []
     for source in SOURCES:
         if names is not None and source.name not in names:
@@ -225,7 +225,7 @@ def _huge(bench: _Bench, source: FaultSource) -> None:
 
 def _threads(bench: _Bench, source: FaultSource) -> None:
     """The same from many threads at once, each between areas of its own."""
-    found: list[tuple[str, Tally]] = []
+    tallies: list[tuple[str, Tally]] = []
     start = threading.Barrier(THREADS, timeout=60)  # s; armed long before
 
     def work() -> None:
@@ -234,12 +234,12 @@ def _threads(bench: _Bench, source: FaultSource) -> None:
             start.wait()
             for side in source.sides:
                 for size in _OTHER_SIZES[:-1]:
-                    found.append((side, setup.one_side(side, size, (0, 3, 8))))
+                    tallies.append((side, setup.one_side(side, size, (0, 3, 8))))
 
     with ThreadPoolExecutor(THREADS) as pool:
         for done in [pool.submit(work) for _ in range(THREADS)]:
             done.result()
-    for side, tally in found:
+    for side, tally in tallies:
         bench.add(side, source.name, tally)
 
 
@@ -345,11 +345,11 @@ def _crashed(part: Part, contract_: str) -> Row:
 
 def merged(parts: Sequence[Row], order: Sequence[str]) -> tuple[Row, ...]:
     """One row for each kernel and side, in the order of the kernels."""
-    found: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for row in parts:
         key = (row.kernel, row.side)
-        found[key] = found[key] + row if key in found else row
-    return tuple(sorted(found.values(), key=lambda r: (order.index(r.kernel), SIDES.index(r.side))))
+        rows[key] = rows[key] + row if key in rows else row
+    return tuple(sorted(rows.values(), key=lambda r: (order.index(r.kernel), SIDES.index(r.side))))
 
 
 def single(

@@ -80,7 +80,7 @@ def _presets() -> Iterator[str]:
 
 
 def _warnings() -> Iterator[str]:
-    found = noise.warnings(max(os.sched_getaffinity(0)), host.facts())
-    if found:
+    warnings = noise.warnings(max(os.sched_getaffinity(0)), host.facts())
+    if warnings:
         yield ""
-        yield from (f"warning: {line}" for line in found)
+        yield from (f"warning: {line}" for line in warnings)

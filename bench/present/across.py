@@ -48,7 +48,7 @@ def _files(digests: Sequence[Digest]) -> Grid:
 
 def _heat(digests: Sequence[Digest]) -> list[Grid]:
     """One table for each geometry class: files by size classes."""
-    found = []
+    grids = []
     cells = [{(c.geometry, c.size_class): c for c in digest.cells} for digest in digests]
     wanted = columns(digests)
     for geometry in dict.fromkeys(name for name, _ in wanted):
@@ -60,14 +60,14 @@ def _heat(digests: Sequence[Digest]) -> list[Grid]:
             for label, row in zip(labels(digests), ratios, strict=True)
         )
         heat = tuple((None, *(heat_of(ratio) for ratio in row)) for row in ratios)
-        found.append(Grid(("file", *map(size_label, sizes)), rows, f"{geometry}:", heat))
-    return found
+        grids.append(Grid(("file", *map(size_label, sizes)), rows, f"{geometry}:", heat))
+    return grids
 
 
 def _matrix(digests: Sequence[Digest]) -> Grid:
     """Claims in rows, files in columns."""
     verdicts = [{finding.id: finding.verdict for finding in digest.findings} for digest in digests]
-    rows = tuple((claim.id, *(each.get(claim.id, "-") for each in verdicts)) for claim in CLAIMS)
+    rows = tuple((claim.id, *(file.get(claim.id, "-") for file in verdicts)) for claim in CLAIMS)
     return Grid(("claim", *labels(digests)), rows)
 
 

@@ -17,44 +17,44 @@ VERDICTS = ("slower", "faster", "same", "unclear")
 _MOST = 30  # changes that a short format shows
 
 
-def document(found: Comparison, most: int | None = _MOST) -> Document:
+def document(diff: Comparison, most: int | None = _MOST) -> Document:
     """The document; `most` limits the cases listed, largest change first."""
-    base, new = file_name(found.base), file_name(found.new)
-    changed = [change for change in found.changes if change.verdict in ("slower", "faster")]
+    base, new = file_name(diff.base), file_name(diff.new)
+    changed = [change for change in diff.changes if change.verdict in ("slower", "faster")]
     sections = [
-        Section("", (Paragraph(_what(found)),)),
-        *(Section("Warnings", tuple(map(Paragraph, found.warnings))) for _ in found.warnings[:1]),
-        Section("Verdicts by kernel", (_by_kernel(found),)),
-        _changes(changed, most, found.count("unclear")),
+        Section("", (Paragraph(_what(diff)),)),
+        *(Section("Warnings", tuple(map(Paragraph, diff.warnings))) for _ in diff.warnings[:1]),
+        Section("Verdicts by kernel", (_by_kernel(diff),)),
+        _changes(changed, most, diff.count("unclear")),
     ]
     if most is None:
-        sections.append(Section("Every case", (_grid(found.changes),)))
+        sections.append(Section("Every case", (_grid(diff.changes),)))
     return Document(f"{new} against {base}", tuple(sections))
 
 
-def _what(found: Comparison) -> str:
+def _what(diff: Comparison) -> str:
     basis = (
-        f"each set to {found.control} in the same sub-round ({found.control} itself in seconds)"
-        if found.control
+        f"each set to {diff.control} in the same sub-round ({diff.control} itself in seconds)"
+        if diff.control
         else "in plain seconds"
     )
     text = (
-        f"Time in new over time in base of {len(found.changes)} cases, {basis}; processes of one "
-        f"phase only. Same: proved within {found.margin:.0%}; faster, slower: beyond noise; both "
+        f"Time in new over time in base of {len(diff.changes)} cases, {basis}; processes of one "
+        f"phase only. Same: proved within {diff.margin:.0%}; faster, slower: beyond noise; both "
         f"at a false-discovery rate of {RATE:.0%} (Benjamini and Hochberg); else unclear."
     )
-    return text + (f" {found.unpaired} cases are in one file only." if found.unpaired else "")
+    return text + (f" {diff.unpaired} cases are in one file only." if diff.unpaired else "")
 
 
-def _by_kernel(found: Comparison) -> Grid:
-    kernels = dict.fromkeys(change.case.kernel for change in found.changes)
+def _by_kernel(diff: Comparison) -> Grid:
+    kernels = dict.fromkeys(change.case.kernel for change in diff.changes)
     rows = []
     for kernel in sorted(kernels):
-        own = [change for change in found.changes if change.case.kernel == kernel]
+        own = [change for change in diff.changes if change.case.kernel == kernel]
         counts = (sum(change.verdict == verdict for change in own) for verdict in VERDICTS)
         worst = max(own, key=lambda change: abs(math.log(change.ratio)))
         rows.append((kernel, *map(str, counts), f"{worst.ratio:.3f}"))
-    total = (str(found.count(verdict)) for verdict in VERDICTS)
+    total = (str(diff.count(verdict)) for verdict in VERDICTS)
     rows.append(("all", *total, ""))
     return Grid(("kernel", *VERDICTS, "largest"), tuple(rows))
 
@@ -91,9 +91,9 @@ def _ratio(change: Change) -> str:
     return f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
 
 
-def cases(found: Comparison) -> Iterator[dict[str, Scalar | None]]:
+def cases(diff: Comparison) -> Iterator[dict[str, Scalar | None]]:
     """Every case for machines; ends of an interval that has none are null."""
-    for change in found.changes:
+    for change in diff.changes:
         yield {
             **change.case.to_metadata(),
             "ratio": change.ratio,

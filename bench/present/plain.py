@@ -101,7 +101,7 @@ def _columns(
 
 def _cell(cells: Sequence[Sequence[str]], row: Sequence[str], column: int, width: int) -> str:
     """Numbers to the right, under each other; words to the left."""
-    is_number = all(not each[column][:1].isalpha() for each in cells[1:])
+    is_number = all(not body_row[column][:1].isalpha() for body_row in cells[1:])
     return row[column].rjust(width) if is_number else row[column].ljust(width)
 
 

@@ -115,8 +115,8 @@ def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
 
 def _placed(item: ClassRatio) -> str:
     """`0.94..1.18`: what the placement of the code alone does to a ratio."""
-    known = [ratio for ratio in item.by_phase if not np.isnan(ratio)]
-    return f"{min(known):.2f}..{max(known):.2f}" if len(known) > 1 else "-"
+    ratios = [ratio for ratio in item.by_phase if not np.isnan(ratio)]
+    return f"{min(ratios):.2f}..{max(ratios):.2f}" if len(ratios) > 1 else "-"
 
 
 def heat_of(ratio: float) -> float | None:
@@ -124,9 +124,9 @@ def heat_of(ratio: float) -> float | None:
     return None if np.isnan(ratio) else float(np.clip(np.log2(ratio) / 3, -1, 1))
 
 
-def _loss_section(found: Sequence[Loss], baseline: str) -> Section:
+def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:
     title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
-    if not found:
+    if not losses:
         return Section(title, (Paragraph("At no geometry."),))
     rows = tuple(
         (
@@ -135,7 +135,7 @@ def _loss_section(found: Sequence[Loss], baseline: str) -> Section:
             f"{loss.worst:.2f}x at {format_size(loss.worst_size)}",
             ", ".join(format_range(*pair) for pair in loss.sizes),
         )
-        for loss in found
+        for loss in losses
     )
     return Section(title, (Grid(("src_offset", "delta", "worst", "sizes"), rows),))
 
@@ -269,13 +269,13 @@ def _words(command: str) -> list[str]:
 
 def _without(words: Sequence[str]) -> list[str]:
     """The command's words but for its own seed and place of output."""
-    found, skip = [], False
+    kept, skip = [], False
     for word in words:
         if skip or word in ("--seed", "--output"):
             skip = not skip
         elif not word.startswith(("--seed=", "--output=")):
-            found.append(word)
-    return found
+            kept.append(word)
+    return kept
 
 
 def claim_sections(findings: Sequence[Finding]) -> Iterator[Section]:

@@ -22,8 +22,8 @@ Answer = Callable[[Table, Findings], str]
 
 def asked(table: Table, findings: Sequence[Finding]) -> Grid:
     """The demands of patch threads with this file's answer, or why it has none."""
-    known = {finding.id: finding for finding in findings}
-    rows = tuple((question, answer(table, known)) for question, answer in _DEMANDS)
+    by_id = {finding.id: finding for finding in findings}
+    rows = tuple((question, answer(table, by_id)) for question, answer in _DEMANDS)
     return Grid(("asked", "answer"), rows)
 
 
@@ -102,10 +102,10 @@ def _placement(table: Table, findings: Findings) -> str:
     if not table.has("fragile"):
         return _claim("placement")(table, findings)
     medians = by_phase(np.log(cycles(table, "fragile")), table.phases)
-    known = np.isfinite(medians).all(axis=1)
-    if not known.any():
+    complete = np.isfinite(medians).all(axis=1)
+    if not complete.any():
         return "Not every phase has a process."
-    span = np.exp(medians[known].max(axis=1) - medians[known].min(axis=1)).max()
+    span = np.exp(medians[complete].max(axis=1) - medians[complete].min(axis=1)).max()
     return f"The start address modulo 64 moves fragile by up to {span - 1:.0%}."
 
 

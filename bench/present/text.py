@@ -27,8 +27,8 @@ def machine(facts: Mapping[str, Scalar]) -> str:
 
 def virtual(facts: Mapping[str, Scalar]) -> str:
     """`bare metal` or `virtual machine`, or that nobody knows."""
-    known = {None: "hypervisor unknown", "none": "bare metal"}
-    return known.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
+    words = {None: "hypervisor unknown", "none": "bare metal"}
+    return words.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
 
 
 def many(count: int, word: str) -> str:

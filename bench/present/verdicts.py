@@ -36,7 +36,7 @@ def as_text(
     width = max([20, *(len(row.kernel) for row in rows)]) + 2
     parts = ["kernel".ljust(width) + _HEAD, *(_line(row, width) for row in rows), ""]
     parts.append(f"{total} cases in {seconds:.0f} s with faults by {', '.join(faults)}.")
-    parts += [f"{each.name} is unavailable, because: {each.reason}" for each in missing]
+    parts += [f"{absent.name} is unavailable, because: {absent.reason}" for absent in missing]
     parts += _legend(rows)
     parts += [line for row in rows for line in _example(row, trees)]
     return "\n".join([*parts, LIMITS])
@@ -95,7 +95,7 @@ def as_json(
     """The same for machines; keys are stable."""
     return {
         "kernels": [_json_row(row, trees) for row in rows],
-        "unavailable": [{"name": each.name, "reason": each.reason} for each in missing],
+        "unavailable": [{"name": absent.name, "reason": absent.reason} for absent in missing],
         "limits": LIMITS.replace("\n", " "),
     }
 
@@ -120,15 +120,16 @@ def _json_row(row: Row, trees: str) -> dict[str, object]:
     }
 
 
-def payload_text(found: Sequence[Payload], missing: Iterable[Unavailable], note: str) -> str:
+def payload_text(payloads: Sequence[Payload], missing: Iterable[Unavailable], note: str) -> str:
     """What a program sees, source by source."""
     parts: list[str] = []
-    for each in found:
+    for payload in payloads:
         parts.append(
-            f"{each.fault}: {each.access} faults with {each.signal}, si_code {each.code}, "
-            f"si_addr {each.offset:+d} from the byte touched, si_addr_lsb {each.lsb}"
+            f"{payload.fault}: {payload.access} faults with {payload.signal}, "
+            f"si_code {payload.code}, si_addr {payload.offset:+d} from the byte touched, "
+            f"si_addr_lsb {payload.lsb}"
         )
         parts.append("  100 good bytes, then 300 bad ones:")
-        parts += [f"    {name:22s}{result}" for name, result in each.calls.items()]
-    parts += [f"{each.name} is unavailable, because: {each.reason}" for each in missing]
+        parts += [f"    {name:22s}{result}" for name, result in payload.calls.items()]
+    parts += [f"{absent.name} is unavailable, because: {absent.reason}" for absent in missing]
     return "\n".join([*parts, *([note] if note else []), LIMITS])

@@ -78,11 +78,11 @@ def _grid(grid: Grid) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     if grid.caption:
         yield f"<caption>{escape(grid.caption)}</caption>"
-    heads = (_head(*each) for each in zip(grid.head, wordy, strict=True))
+    heads = (_head(*column) for column in zip(grid.head, wordy, strict=True))
     yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
     for number, row in enumerate(grid.rows):
         heat = grid.heat[number] if grid.heat else (None,) * len(row)
-        cells = (_cell(*each) for each in zip(row, heat, wordy, strict=True))
+        cells = (_cell(*cell) for cell in zip(row, heat, wordy, strict=True))
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
 
@@ -96,8 +96,8 @@ def _cell(text: str, heat: float | None, wordy: bool) -> str:
     classes = [_heat_class(heat)] if heat is not None else []
     classes += [text] if text in _VERDICTS else []
     classes += ["words"] if wordy else []
-    found = " ".join(each for each in classes if each)
-    return f'<td class="{found}">{escape(text)}</td>' if found else f"<td>{escape(text)}</td>"
+    names = " ".join(name for name in classes if name)
+    return f'<td class="{names}">{escape(text)}</td>' if names else f"<td>{escape(text)}</td>"
 
 
 def _heat_class(heat: float) -> str:

@@ -20,7 +20,7 @@ _READABLE = 40  # files up to which numbers fit
 def matrix(digests: Sequence[Digest]) -> tuple[list[tuple[str, int]], Floats]:
     """Columns (geometry class, first size) and ratios, shape (files, columns), NaN unknown."""
     wanted = columns(digests)
-    cells = [{(c.geometry, c.size_class): c.ratio for c in each.cells} for each in digests]
+    cells = [{(c.geometry, c.size_class): c.ratio for c in digest.cells} for digest in digests]
     return wanted, np.array([[row.get(key, np.nan) for key in wanted] for row in cells])
 
 

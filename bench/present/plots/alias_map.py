@@ -21,10 +21,10 @@ _READABLE = 30  # cells in a row up to which numbers fit
 def matrix(table: Table) -> tuple[list[tuple[int, int]], list[int], Floats]:
     """Geometries (src_offset, delta), sizes and the ratio of times, shape (geometries, sizes)."""
     mid = ratio(table, KERNEL, BASELINE).mid
-    found = {(p.src_offset, p.delta, p.size): mid[i] for i, p in enumerate(table.points)}
+    ratios = {(p.src_offset, p.delta, p.size): mid[i] for i, p in enumerate(table.points)}
     geometries = sorted({(p.src_offset, p.delta) for p in table.points})
     sizes = sorted({p.size for p in table.points})
-    cells = [[found.get((*pair, size), np.nan) for size in sizes] for pair in geometries]
+    cells = [[ratios.get((*pair, size), np.nan) for size in sizes] for pair in geometries]
     return geometries, sizes, np.array(cells)
 
 

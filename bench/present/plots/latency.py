@@ -24,20 +24,20 @@ def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
 
 def small(table: Table) -> dict[str, dict[int, list[int]]]:
     """The panels of the other plots, with the small sizes alone."""
-    found = {
-        name: {size: some for size, some in rows.items() if 0 < size <= LARGEST}
+    by_title = {
+        name: {size: indices for size, indices in rows.items() if 0 < size <= LARGEST}
         for name, rows in panels(table.points).items()
     }
-    return {name: rows for name, rows in found.items() if len(rows) > 1}
+    return {name: rows for name, rows in by_title.items() if len(rows) > 1}
 
 
 def figure(table: Table) -> Figure | None:
     """The figure; None without two small sizes."""
-    names, found = style.copies(table), small(table)
-    if not names or not found:
+    names, by_title = style.copies(table), small(table)
+    if not names or not by_title:
         return None
-    fig, axes = style.grid(len(found), 2, 2.8)
-    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+    fig, axes = style.grid(len(by_title), 2, 2.8)
+    for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         axis.set(title=title, ylabel="time of a call, ns")
         for name in names:
             data, look = line(table, name, rows), style.look(names, name)

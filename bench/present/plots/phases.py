@@ -23,7 +23,7 @@ def lines(table: Table, kernel: str) -> tuple[list[int], Floats]:
     relative = 100 * (cycles / nan_median(cycles)[:, None] - 1)
     sizes = sorted({point.size for point in table.points})
     rows = [[i for i, p in enumerate(table.points) if p.size == size] for size in sizes]
-    return sizes, np.array([nan_median(relative[some].T) for some in rows])
+    return sizes, np.array([nan_median(relative[indices].T) for indices in rows])
 
 
 def figure(table: Table) -> Figure | None:

@@ -21,12 +21,12 @@ def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None without memcpy or anything to set against it."""
-    names, found = style.copies(table), panels(table.points)
+    names, by_title = style.copies(table), panels(table.points)
     others = [name for name in names if name != BASELINE]
     if not table.has(BASELINE) or not others:
         return None
-    fig, axes = style.grid(len(found), 2, 3.1)
-    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+    fig, axes = style.grid(len(by_title), 2, 3.1)
+    for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         for name in others:
             data, look = line(table, name, rows), style.look(names, name)
             (drawn,) = axis.plot(list(rows), data.mid, label=style.verbatim(name), **look)

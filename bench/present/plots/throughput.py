@@ -42,7 +42,7 @@ def bound(table: Table) -> Line | None:
     if not stores or not rows:
         return None
     lines = [line(table, name, rows) for name in stores]
-    best = np.fmax.reduce([each.mid for each in lines])
+    best = np.fmax.reduce([curve.mid for curve in lines])
     if not np.isfinite(best).any():
         return None
     return Line(lines[0].sizes, best, best, best)
@@ -50,12 +50,12 @@ def bound(table: Table) -> Line | None:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None if no kernel was measured."""
-    names, found = style.copies(table), panels(table.points)
+    names, by_title = style.copies(table), panels(table.points)
     if not names:
         return None
-    fig, axes = style.grid(len(found), 2, 3.1)
+    fig, axes = style.grid(len(by_title), 2, 3.1)
     limit = bound(table)
-    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+    for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
         for name in names:
             _draw(axis, line(table, name, rows), style.look(names, name), style.verbatim(name))
@@ -87,6 +87,6 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
 
 def _top(limit: Line | None, floor: Line) -> float:
     """The floor's line leaves the panel at large sizes; the bound must not."""
-    ends = [each.mid for each in (limit, floor) if each is not None]
-    known = [end[np.isfinite(end)] for end in ends]
-    return next((2 * float(end.max()) for end in known if len(end)), np.nan)
+    ends = [curve.mid for curve in (limit, floor) if curve is not None]
+    finite = [end[np.isfinite(end)] for end in ends]
+    return next((2 * float(end.max()) for end in finite if len(end)), np.nan)
