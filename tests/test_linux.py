@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import catalog, contract, linux_build, linux_tree, native
+from bench.machine import catalog, contract, linux_build, linux_compile, linux_tree, native
 from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
 from bench.measure.verify import Row, check_kernel
@@ -141,7 +141,8 @@ def test_a_second_build_comes_from_the_cache(tree: Tree, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise AssertionError("the compiler ran")
 
-    monkeypatch.setattr(linux_build, "_run_cc", fail)
+    monkeypatch.setattr(linux_build, "run_cc", fail)
+    monkeypatch.setattr(linux_compile, "run_cc", fail)
     assert linux_build.build(tree) == first
 
 
@@ -311,10 +312,10 @@ def test_a_tree_that_would_run_when_loaded_is_refused(text: str) -> None:
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    linux_build._compiler.cache_clear()
+    linux_compile.compiler.cache_clear()
     with pytest.raises(CopymcError, match="no C compiler"):
         linux_build.build(made(RIGHT))
-    linux_build._compiler.cache_clear()
+    linux_compile.compiler.cache_clear()
 
 
 @pytest.mark.parametrize(

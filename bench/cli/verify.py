@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     if args.payload:
         return _payload(faults, missing, args.json)
     libraries = load_trees(args)
-    kernels = [k for k in chosen(args.kernel) if k.role == "copy"]
+    kernels = _to_check(args.kernel)
     if (args.kernel is None and not libraries) or "flagged" in (args.kernel or ""):
         kernels.append(catalog.find("flagged"))
     if not kernels:
@@ -40,6 +40,13 @@ def main(args: argparse.Namespace) -> int:
     if args.case:
         return _verify_case(args.case, kernels, faults)
     return _verify_all(args, kernels, faults, missing, libraries)
+
+
+def _to_check(patterns: str | None) -> list[Kernel]:
+    """The copies among the chosen kernels; of a dispatch every state once."""
+    found = [k for k in chosen(patterns, images=True) if k.role in ("copy", "image")]
+    states = {k.addresses for k in found if k.role == "image"}
+    return [k for k in found if k.role == "image" or k.addresses not in states]
 
 
 def _verify_all(

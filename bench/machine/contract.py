@@ -31,6 +31,7 @@ class Reason(enum.IntEnum):
     ENDLESS = lib.COPYMC_ENDLESS
     STRAYED = lib.COPYMC_STRAYED
     CONVENTION = lib.COPYMC_CONVENTION
+    ROUTINE = lib.COPYMC_ROUTINE
 
     @property
     def text(self) -> str:
@@ -53,6 +54,7 @@ _TEXTS = {
     Reason.ENDLESS: "the fixup meets the same fault for ever",
     Reason.STRAYED: "the kernel left its code: an instruction trapped",
     Reason.CONVENTION: "a register that a callee keeps, or the direction flag, was changed",
+    Reason.ROUTINE: "another routine than the one that this state selects took the fault",
 }
 
 
@@ -243,13 +245,21 @@ class Setup:
         self._c.kernel = ffi.cast("copymc_fn", self.address)
         self._c.plain = self.kernel.contract == "plain"
         self._c.status = self.kernel.contract == "status"
+        self._c.zero = self.kernel.contract == "zero"
         self._c.flagged = self.kernel.contract == "flagged"
         self._c.safe = self.kernel.safe
         self._c.bad_size = self.src.bad_size
         self._c.pristine = pristine
+        self._c.routine_start, self._c.routine_end = self._routine
         for name, where in (("src_start", self.src.start), ("src_bad", self.src.bad),
                             ("dst_start", self.dst.start), ("dst_bad", self.dst.bad)):  # fmt: skip
             setattr(self._c, name, ffi.cast("char *", where))
+
+    @property
+    def _routine(self) -> tuple[int, int]:
+        """Bounds of the code that must take the faults; zeroes where any code may."""
+        behind = self.kernel.behind
+        return behind[self.kernel.addresses.index(self.address)] if behind else (0, 0)
 
     def case(self, case: CopyCase) -> tuple[Reason, Outcome]:
         """Runs and judges one case."""

@@ -39,7 +39,7 @@ static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 _Thread_local struct copymc_thread *copymc_me __attribute__((tls_model("initial-exec")));
 static _Thread_local int handing __attribute__((tls_model("initial-exec")));
 
-static void record(const siginfo_t *info)
+static void record(const siginfo_t *info, uintptr_t instruction)
 {
 	struct copymc_outcome *out = copymc_me->outcome;
 	const char *address = info->si_addr;
@@ -47,6 +47,7 @@ static void record(const siginfo_t *info)
 	out->faults++;
 	if (address >= copymc_me->watch && address < copymc_me->watch_end)
 		out->watched++;
+	out->instruction = instruction;
 	out->signo = info->si_signo;
 	out->code = info->si_code;
 	out->address = (uint64_t)(uintptr_t)address;
@@ -142,7 +143,7 @@ static int recovered(const siginfo_t *info, greg_t *registers)
 	int guarded = copymc_me && copymc_me->guarded, endless = 0;
 
 	if (guarded && copymc_me->outcome) {
-		record(info);
+		record(info, (uintptr_t)registers[REG_RIP]);
 		endless = copymc_me->outcome->faults > COPYMC_FAULTS_MOST;
 	}
 	if (faulted && !endless && fixed_up(info, registers))
