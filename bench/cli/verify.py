@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     if args.payload:
         return _payload(faults, missing, args.json)
     libraries = load_trees(args)
-    kernels = _to_check(args.kernel)
+    kernels = to_check(args.kernel)
     if (args.kernel is None and not libraries) or "flagged" in (args.kernel or ""):
         kernels.append(catalog.find("flagged"))
     if not kernels:
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     return _verify_all(args, kernels, faults, missing, libraries)
 
 
-def _to_check(patterns: str | None) -> list[Kernel]:
+def to_check(patterns: str | None) -> list[Kernel]:
     """The copies among the chosen kernels; of a dispatch every state once."""
     found = [k for k in chosen(patterns, images=True) if k.role in ("copy", "image")]
     states = {k.addresses for k in found if k.role == "image"}

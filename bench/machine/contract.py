@@ -149,8 +149,6 @@ class Tally:
 MARGIN: int = lib.COPYMC_MARGIN
 """Bytes in front of a good side's first byte, and around it, that must not change."""
 
-_TABLES = 64  # slots of the runtime
-
 
 @cache
 def own_table() -> int:
@@ -183,7 +181,8 @@ def add_table(start: int, stop: int) -> int:
     """Registers the exception table between two addresses; its handle."""
     handle: int = lib.copymc_table_add(ffi.cast("void *", start), ffi.cast("void *", stop))
     if handle < 0:
-        raise CopymcError("exception table is damaged, or 64 tables are loaded; unload one")
+        most = lib.COPYMC_TABLES
+        raise CopymcError(f"exception table is damaged, or {most} are loaded; unload one")
     return handle
 
 
@@ -196,11 +195,8 @@ def coverage(start: int, end: int) -> tuple[int, int]:
     """Entries of all tables whose instruction lies in [start, end), and those ever taken."""
     present, hit = ffi.new("uint32_t *"), ffi.new("uint32_t *")
     low, high = ffi.cast("void *", start), ffi.cast("void *", end)
-    total = [0, 0]
-    for handle in range(_TABLES):
-        lib.copymc_table_coverage(handle, low, high, present, hit)
-        total = [total[0] + present[0], total[1] + hit[0]]
-    return total[0], total[1]
+    lib.copymc_table_coverage(low, high, present, hit)
+    return present[0], hit[0]
 
 
 def guarded_call(address: int, dst: int, src: int, size: int) -> Outcome:

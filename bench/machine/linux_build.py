@@ -9,14 +9,16 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache as remembered
+from functools import partial
 from pathlib import Path
 
 from bench import cache
 from bench.machine import contract, host, linux_dispatch
 from bench.machine.linux_compile import FEATURES, SHIM, assembled, compiler, mask, run_cc
-from bench.machine.linux_dispatch import ROUTINES, functions
+from bench.machine.linux_dispatch import ROUTINES, Dispatch, functions
 from bench.machine.linux_tree import Tree
 from bench.model import PHASES, CopymcError, Kernel
 
@@ -96,9 +98,9 @@ def build(
     libraries = tuple(folder / f"phase{phase}.so" for phase in PHASES)
     if not all(library.exists() for library in libraries):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            for phase, library in zip(PHASES, libraries, strict=True):
-                _assemble(tree, chosen, phase, Path(scratch), library)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor() as pool:
+            build_one = partial(_assemble, tree, chosen, Path(scratch))
+            list(pool.map(build_one, PHASES, libraries))
             _keep_starts(tree, chosen, Path(scratch), folder / _STARTS)
     label = tree.label if features is None else f"{tree.label}+{'+'.join(chosen) or 'none'}"
     state = linux_dispatch.taken(features, linux_dispatch.states(_functions(libraries[0])))
@@ -118,9 +120,11 @@ def _key(tree: Tree, features: Sequence[str]) -> str:
 
 
 def _assemble(
-    tree: Tree, features: Sequence[str], phase: int, scratch: Path, library: Path
+    tree: Tree, features: Sequence[str], folder: Path, phase: int, library: Path
 ) -> None:
     """One shared object of all files at one phase, moved into place when it is whole."""
+    scratch = folder / library.stem
+    scratch.mkdir()
     options = [f"-DCOPYMC_PHASE={phase}", mask(features)]
     objects = _routines(tree, options, scratch)
     text = b"".join(tree.files.values())
@@ -128,9 +132,8 @@ def _assemble(
     bridge = [*options, *bridged, f"-I{SHIM}", "-D__ASSEMBLY__", "-c", str(SHIM / "bridge.S")]
     glue = ["-O2", "-fPIC", "-fno-builtin", "-c", str(SHIM / "glue.c")]
     others = [run_cc(bridge, scratch / "bridge.o"), run_cc(glue, scratch / "glue.o")]
-    if content := tree.files.get(linux_dispatch.FILE):
-        own = _memcpy(objects)
-        others += linux_dispatch.compiled(content, features, phase, own, scratch)
+    if linux_dispatch.FILE in tree.files:
+        others += _dispatch(tree, features, objects).images(phase, scratch)
     whole = scratch / library.name
     flags = ["-shared", "-nostdlib", "-Wl,-Bsymbolic,-z,noexecstack,-z,now,-z,defs"]
     run_cc([*flags, *map(str, [*objects, *others])], whole, tree.label)
@@ -147,10 +150,11 @@ def _routines(tree: Tree, options: Sequence[str], scratch: Path) -> list[Path]:
     ]
 
 
-def _memcpy(objects: Sequence[Path]) -> str:
-    """What the tree's own memcpy() is called: an alias in some eras."""
+def _dispatch(tree: Tree, features: Sequence[str], objects: Sequence[Path]) -> Dispatch:
+    """The tree's dispatch beside its assembled routines; an era's memcpy() is an alias."""
     names = {name for built in objects for name in functions(built)}
-    return "__memcpy" if "__memcpy" in names else "memcpy"
+    memcpy = "__memcpy" if "__memcpy" in names else "memcpy"
+    return Dispatch(tree.files[linux_dispatch.FILE], features, memcpy)
 
 
 def _refuse_constructors(library: Path, label: str) -> None:
@@ -170,10 +174,8 @@ def _keep_starts(tree: Tree, features: Sequence[str], scratch: Path, target: Pat
     options = ["-DCOPYMC_NATURAL", "-DCOPYMC_PHASE=0", mask(features)]
     objects = _routines(tree, options, scratch)
     starts = {name: at for built in objects for name, at in functions(built).items()}
-    if content := tree.files.get(linux_dispatch.FILE):
-        own = _memcpy(objects)
-        for built in linux_dispatch.compiled(content, features, None, own, scratch):
-            starts |= {name.partition(".")[0]: at for name, at in functions(built).items()}
+    if linux_dispatch.FILE in tree.files:
+        starts |= _dispatch(tree, features, objects).starts(scratch)
     target.write_text(json.dumps(starts))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import host
@@ -37,30 +38,38 @@ def taken(features: Sequence[str] | None, known: Collection[str]) -> str:
     return path if path in known else "memcpy"
 
 
-def compiled(
-    content: bytes, features: Sequence[str], phase: int | None, memcpy: str, folder: Path
-) -> tuple[Path, ...]:
-    """The file in each of its states; a function is named for its state, as in `f.memcpy`.
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A tree's copy_mc.c and what it is compiled for.
 
-    phase: where its functions start modulo 64; memcpy: the name of the tree's own.
+    Attributes:
+        content: the file.
+        features: of the CPU; each state decides itself about ERMS.
+        memcpy: what the tree's own memcpy() is called.
+
     """
-    return tuple(
-        _image(compiled_c(FILE, content, _options(state, features, phase, memcpy),
-                          folder / f"copy_mc-{state}.o"), state)
-        for state in ROUTINES
-    )  # fmt: skip
+
+    content: bytes
+    features: Sequence[str]
+    memcpy: str
+
+    def images(self, phase: int, folder: Path) -> tuple[Path, ...]:
+        """The file in each state, its functions at a phase modulo 64, named as in `f.memcpy`."""
+        return tuple(_renamed(self._object(state, phase, folder), state) for state in ROUTINES)
+
+    def starts(self, folder: Path) -> dict[str, int]:
+        """Where each function starts in its file when nobody moves it to a phase."""
+        return functions(self._object("memcpy", None, folder))
+
+    def _object(self, state: str, phase: int | None, folder: Path) -> Path:
+        others = [word for word in self.features if word != "erms"]
+        patched = others if state == "memcpy" else [*others, "erms"]
+        key = f"-DCOPYMC_FRAGILE={int(state == 'fragile')}"
+        options = [key, mask(patched), f'-DCOPYMC_MEMCPY="{self.memcpy}"', *aligned(phase)]
+        return compiled_c(FILE, self.content, options, folder / f"copy_mc-{state}.o")
 
 
-def _options(
-    state: str, features: Sequence[str], phase: int | None, memcpy: str
-) -> tuple[str, ...]:
-    others = [word for word in features if word != "erms"]
-    patched = others if state == "memcpy" else [*others, "erms"]
-    fragile = f"-DCOPYMC_FRAGILE={int(state == 'fragile')}"
-    return (fragile, mask(patched), f'-DCOPYMC_MEMCPY="{memcpy}"', *aligned(phase))
-
-
-def _image(target: Path, state: str) -> Path:
+def _renamed(target: Path, state: str) -> Path:
     """The object with its functions renamed; the tail of the first state keeps its name."""
     keeps = (_TAIL,) if state == "fragile" else ()
     names = [name for name in functions(target) if name not in keeps]

@@ -86,8 +86,8 @@ void copymc_trap_remove(void);
 int copymc_table_add(const void *start, const void *stop);
 int copymc_table_add_own(void);
 void copymc_table_remove(int handle);
-void copymc_table_coverage(int handle, const void *low, const void *high,
-			   uint32_t *present, uint32_t *hit);
+enum { COPYMC_TABLES = 1024 };	/* most that are there at a time */
+void copymc_table_coverage(const void *low, const void *high, uint32_t *present, uint32_t *hit);
 
 /* Why a case violates its contract. */
 enum {

@@ -12,7 +12,6 @@
 #include "copymc.h"
 #include "tables.h"
 
-#define TABLES 64
 #define EX_TYPE_MASK 0xff	/* above it: registers and flags of some types */
 
 /* The kernel's own format since 5.16: offsets relative to themselves. */
@@ -34,7 +33,8 @@ struct table {
 	struct entry entry[];
 };
 
-static _Atomic(struct table *) tables[TABLES];
+static _Atomic(struct table *) tables[COPYMC_TABLES];
+static atomic_int used;	/* slots from the first one that were ever taken */
 static atomic_int readers;
 
 static int by_from(const void *a, const void *b)
@@ -71,10 +71,13 @@ int copymc_table_add(const void *start, const void *stop)
 	table = absolute(start, size / sizeof(struct raw_entry));
 	if (!table)
 		return -1;
-	for (int i = 0; i < TABLES; i++) {
+	for (int i = 0; i < COPYMC_TABLES; i++) {
 		none = NULL;
-		if (atomic_compare_exchange_strong(&tables[i], &none, table))
-			return i;
+		if (!atomic_compare_exchange_strong(&tables[i], &none, table))
+			continue;
+		for (int end = atomic_load(&used); end <= i;)
+			atomic_compare_exchange_strong(&used, &end, i + 1);
+		return i;
 	}
 	free(table);
 	return -1;
@@ -85,7 +88,7 @@ void copymc_table_remove(int handle)
 {
 	struct table *table;
 
-	if (handle < 0 || handle >= TABLES)
+	if (handle < 0 || handle >= COPYMC_TABLES)
 		return;
 	table = atomic_exchange(&tables[handle], NULL);
 	while (atomic_load(&readers))
@@ -93,13 +96,9 @@ void copymc_table_remove(int handle)
 	free(table);
 }
 
-/* Entries in [low, high) and how many of them were ever taken. */
-void copymc_table_coverage(int handle, const void *low, const void *high,
-			   uint32_t *present, uint32_t *hit)
+static void cover(const struct table *table, const void *low, const void *high,
+		  uint32_t *present, uint32_t *hit)
 {
-	struct table *table = atomic_load(&tables[handle]);
-
-	*present = *hit = 0;
 	for (size_t i = 0; table && i < table->count; i++) {
 		uintptr_t from = table->entry[i].from;
 
@@ -108,6 +107,14 @@ void copymc_table_coverage(int handle, const void *low, const void *high,
 		++*present;
 		*hit += atomic_load(&table->entry[i].hits) > 0;
 	}
+}
+
+/* Entries of all tables in [low, high) and how many of them were ever taken. */
+void copymc_table_coverage(const void *low, const void *high, uint32_t *present, uint32_t *hit)
+{
+	*present = *hit = 0;
+	for (int i = 0; i < atomic_load(&used); i++)
+		cover(atomic_load(&tables[i]), low, high, present, hit);
 }
 
 /* Binary search of one table; NULL if it does not know the instruction. */
@@ -132,7 +139,7 @@ static struct entry *find(uintptr_t from)
 {
 	struct entry *entry = NULL;
 
-	for (int i = 0; i < TABLES && !entry; i++) {
+	for (int i = 0; i < atomic_load(&used) && !entry; i++) {
 		struct table *table = atomic_load(&tables[i]);
 
 		if (table)
