@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -259,6 +261,12 @@ def test_an_era_without_fast_strings_has_no_such_state() -> None:
     assert found["copy_mc_to_kernel"].addresses == found["copy_mc_to_kernel:memcpy"].addresses
 
 
+def test_the_injection_of_the_first_era_is_switched_off() -> None:
+    injected = ROUTINES.replace("1:	movb (%rsi)", "	COPY_MC_TEST_SRC %rsi 8 3f\n1:	movb (%rsi)")
+    found = kernels_of(made(FIRST_ERA, routines="#include <asm/copy_mc_test.h>\n" + injected))
+    assert tallied(found["copy_mc_to_kernel:fragile"], "source").mismatches == 0
+
+
 def test_an_era_without_the_file_has_no_dispatch() -> None:
     files = {path: text for path, text in made(FIRST_ERA).files.items() if path != FILE}
     assert not [name for name in kernels_of(Tree("linux-old", files)) if "to_kernel" in name]
@@ -325,6 +333,25 @@ def test_a_planted_bug_of_the_dispatch_is_caught_in_the_state_that_has_it(
         seen = set(tallied(found[f"copy_mc_to_kernel:{state}"], "source").reasons)
         assert seen >= expected.get(state, set()), (state, seen)
         assert bool(seen) == (state in expected), (state, seen)
+
+
+def test_a_patch_of_the_dispatch_applies(tmp_path: Path) -> None:
+    tree = made(LATER_ERA)
+    before, after = (
+        each.files[FILE].decode().splitlines(keepends=True)
+        for each in (tree, edited(tree, "missing else"))
+    )
+    patch = tmp_path / "dispatch.patch"
+    patch.write_text("".join(difflib.unified_diff(before, after, f"a/{FILE}", f"b/{FILE}")))
+    patched = linux_tree.patched(tree, patch)
+    image = kernels_of(patched)["copy_mc_to_kernel:fast_string"]
+    assert tallied(image, "source").reasons.keys() == {R.ESCAPED}
+
+
+def test_a_patch_that_moves_the_dispatch_in_its_file_is_seen() -> None:
+    more = LATER_ERA.replace("__visible", "int more(void)\n{\n\treturn 1;\n}\n\n__visible", 1)
+    base, new = (linux_build.build(made(text)) for text in (LATER_ERA, more))
+    assert linux_build.moved(base, new)["copy_mc_to_kernel"] == 16
 
 
 def test_the_tail_of_a_write_fault_is_the_trees_own(tree: Tree) -> None:
@@ -415,7 +442,7 @@ def test_verify_prints_the_command_that_repeats_a_bug_of_the_dispatch(folder: st
     assert "the fault was not recovered" in again.stdout
 
 
-def test_run_times_the_dispatch_that_linux_takes(folder: str, tmp_path: object) -> None:
+def test_run_times_the_dispatch_that_linux_takes(folder: str, tmp_path: Path) -> None:
     done = copymc(
         "run", "--linux", folder, "--kernel", "linux*:copy_mc_to_kernel*,memcpy", "--size", "64",
         "--delta", "0", "--processes", "1", "--output", f"{tmp_path}/r.json.gz",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench import cache
 from bench.machine import contract, host, linux_dispatch
-from bench.machine.linux_compile import FEATURES, SHIM, assembled, compiler, mask, run_cc
+from bench.machine.linux_compile import FEATURES, OPTIONS, SHIM, assembled, compiler, mask, run_cc
 from bench.machine.linux_dispatch import ROUTINES, Dispatch, functions
 from bench.machine.linux_tree import Tree
 from bench.model import PHASES, CopymcError, Kernel
@@ -111,7 +111,7 @@ def build(
 def _key(tree: Tree, features: Sequence[str]) -> str:
     """A hash of all that decides the machine code."""
     digest = hashlib.sha256()
-    parts = [*sorted(tree.files.items()), ("compiler", compiler().encode()),
+    parts = [*sorted(tree.files.items()), ("compiler", f"{compiler()} {OPTIONS}".encode()),
              ("features", " ".join(features).encode())]  # fmt: skip
     parts += [(path.name, path.read_bytes()) for path in sorted(SHIM.rglob("*.*"))]
     for name, content in parts:

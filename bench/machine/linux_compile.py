@@ -25,6 +25,8 @@ _C = ("-std=gnu11", "-O2", "-fPIC", "-mgeneral-regs-only", "-mno-red-zone", "-ms
       "-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types",
       "-Werror=int-conversion")  # fmt: skip
 """As Linux compiles its C, but for code that can be loaded anywhere."""
+OPTIONS = " ".join((*_ASSEMBLY, *_C))
+"""What decides the machine code besides the tree, the shim, the features and the phase."""
 
 
 @remembered
