@@ -170,8 +170,9 @@ def test_compare_pairs_the_routines_of_two_revisions(scratch: Path, tmp_path: Pa
         "--output", str(tmp_path / "c.json.gz"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "copy_mc_fragile\n" in done.stdout
-    assert done.stdout.count("4 KiB  ") == 2
+    routines = ("copy_mc_fragile", "copy_mc_enhanced_fast_string", "copy_mc_to_kernel")
+    assert all(f"\n{name}\n" in done.stdout for name in (*routines, "copy_mc_to_user"))
+    assert done.stdout.count("4 KiB  ") == 4
 
 
 def test_compare_refuses_one_tree_alone(scratch: Path) -> None:
