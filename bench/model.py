@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,18 @@ TWIN = ":twin"
 
 SLOWED = ":slowed"
 """Suffix of a twin with a known delay added inside the timed stretch."""
+
+SAME, ORDINARY, ROTATED, FENCED = "same", "ordinary", "rotated", "fenced"
+SORTED, SHUFFLED = "sorted", "shuffled"
+FORMS = (SAME, ORDINARY, ROTATED, FENCED, SORTED, SHUFFLED)
+"""How the calls of one value follow each other.
+
+same: one size at one pair of addresses again and again, which the predictors know;
+ordinary: one size, offsets uniform and new for each call;
+rotated: as same, but each call in other lines than those before it;
+fenced: as same, but each call waits until the one before it is done and stored;
+sorted, shuffled: sizes and offsets of a mix, by size within a value, or in random order.
+"""
 
 Scalar = int | float | str
 """What a results file may hold as a metadata value."""
@@ -72,13 +85,15 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """Where the bytes of one call lie; sizes and offsets in bytes.
+    """Where the bytes of one call lie, and how the calls of a value follow each other; bytes.
 
     Attributes:
-        size: bytes copied by one call.
+        size: bytes copied by one call; 0 for a mix, whose calls differ.
         src_offset: source address modulo 4096.
-        delta: (dst - src) modulo 4096.
+        dst_offset: destination address modulo 4096.
         residency: where the lines are before the call.
+        form: one of FORMS.
+        mix: name of the mix that `sorted` and `shuffled` calls are drawn from; else empty.
         fault: empty for a repeated copy; of a copy that is made once, the fault source
             that it meets, or `none`.
         poison_offset: first source byte that faults, counted from the source's start.
@@ -87,10 +102,89 @@ class Point:
 
     size: int
     src_offset: int
-    delta: int
+    dst_offset: int
     residency: str = "hot"
+    form: str = SAME
+    mix: str = ""
     fault: str = ""
     poison_offset: int = 0
+
+    @property
+    def delta(self) -> int:
+        """(dst - src) modulo 4096."""
+        return (self.dst_offset - self.src_offset) % PAGE
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether each call has a size or offsets of its own, drawn anew for each process."""
+        return self.form in (ORDINARY, SORTED, SHUFFLED)
+
+    @property
+    def name(self) -> str:
+        """The point's part of a case's name, unique."""
+        if self.mix:
+            return f"mix:{self.mix}/{self.form}/{self.residency}"
+        where = "" if self.is_drawn else f"/s{self.src_offset}/d{self.dst_offset}"
+        form = "" if self.form == SAME else f"/{self.form}"
+        fault = f"/{self.fault}@{self.poison_offset}" if self.fault else ""
+        return f"{self.size}{where}/{self.residency}{form}{fault}"
+
+    def to_metadata(self) -> dict[str, Scalar]:
+        """Every parameter that is not its default, as plain values under its own word."""
+        words: dict[str, Scalar] = {
+            "size": self.size,
+            "src_offset": self.src_offset,
+            "dst_offset": self.dst_offset,
+            "delta": self.delta,
+            "residency": self.residency,
+        }
+        if self.form != SAME:
+            words["form"] = self.form
+        if self.mix:
+            words["mix"] = self.mix
+        if self.fault:
+            words |= {"fault": self.fault, "poison_offset": self.poison_offset}
+        return words
+
+    @staticmethod
+    def from_metadata(metadata: Mapping[str, object]) -> Point:
+        """The point whose `to_metadata` this is; CopymcError names a missing or wrong key.
+
+        Files of format 1 name delta and no dst_offset: the same pair of pointers.
+        """
+        if "dst_offset" not in metadata and {"src_offset", "delta"} <= metadata.keys():
+            src, delta = _word(metadata, "src_offset", int), _word(metadata, "delta", int)
+            metadata = {**metadata, "dst_offset": (int(src) + int(delta)) % PAGE}
+        keys = {key: kind for key, kind in _POINT_KEYS.items() if key in metadata}
+        words = {key: _word(metadata, key, kind) for key, kind in {**_NEEDED, **keys}.items()}
+        point = Point(**words)  # type: ignore[arg-type]  # each is of its kind
+        if point.form not in FORMS or bool(point.mix) != (point.form in (SORTED, SHUFFLED)):
+            raise CopymcError(f"metadata 'form' is {point.form!r} with mix {point.mix!r}")
+        if metadata.get("delta") != point.delta:
+            raise CopymcError(f"metadata 'delta' is {metadata.get('delta')!r}, not {point.delta}")
+        return point
+
+
+_NEEDED: dict[str, type[int | str]] = {
+    "size": int,
+    "src_offset": int,
+    "dst_offset": int,
+    "residency": str,
+}
+_POINT_KEYS: dict[str, type[int | str]] = {
+    **_NEEDED,
+    "form": str,
+    "mix": str,
+    "fault": str,
+    "poison_offset": int,
+}
+
+
+def _word(metadata: Mapping[str, object], key: str, kind: type[int | str]) -> int | str:
+    value = metadata.get(key)
+    if type(value) is not kind:
+        raise CopymcError(f"metadata {key!r} is {value!r}, not {kind.__name__}")
+    return value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,44 +197,49 @@ class Case:
     @property
     def name(self) -> str:
         """The benchmark's name in a results file, unique within a run."""
-        p = self.point
-        name = f"{self.kernel}/{p.size}/s{p.src_offset}/d{p.delta}/{p.residency}"
-        return f"{name}/{p.fault}@{p.poison_offset}" if p.fault else name
+        return f"{self.kernel}/{self.point.name}"
 
     def to_metadata(self) -> dict[str, Scalar]:
         """Every parameter of the case, as plain values under its own word."""
-        p = self.point
-        words: dict[str, Scalar] = {
-            "kernel": self.kernel,
-            "size": p.size,
-            "src_offset": p.src_offset,
-            "delta": p.delta,
-            "residency": p.residency,
-        }
-        return {**words, "fault": p.fault, "poison_offset": p.poison_offset} if p.fault else words
+        return {"kernel": self.kernel, **self.point.to_metadata()}
 
     @staticmethod
     def from_metadata(metadata: Mapping[str, object]) -> Case:
         """The case whose `to_metadata` this is; CopymcError names a missing or wrong key."""
-        words = {}
-        keys = _CASE_KEYS | (_FAULT_KEYS if "fault" in metadata else {})
-        for key, kind in keys.items():
-            if type(metadata.get(key)) is not kind:
-                raise CopymcError(f"metadata {key!r} is {metadata.get(key)!r}, not {kind.__name__}")
-            words[key] = metadata[key]
-        kernel = words.pop("kernel")
-        return Case(str(kernel), Point(**words))  # type: ignore[arg-type]  # checked above
+        return Case(str(_word(metadata, "kernel", str)), Point.from_metadata(metadata))
 
 
-_CASE_KEYS: dict[str, type] = {
-    "kernel": str,
-    "size": int,
-    "src_offset": int,
-    "delta": int,
-    "residency": str,
-}
-_FAULT_KEYS: dict[str, type] = {"fault": str, "poison_offset": int}
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Part of a mix: sizes low..high alike, with their pairs of offsets.
 
+    Attributes:
+        low: smallest size, bytes.
+        high: largest size, bytes, included.
+        weight: how many copies; any positive unit.
+        src_offset: source address modulo 4096; None for any multiple of `step`.
+        dst_offset: destination address modulo 4096; None as above, or by `delta`.
+        delta: (dst - src) modulo 4096; None where the offsets do not depend on each other.
+        step: what offsets are multiples of, bytes; a power of two to 4096.
+
+    """
+
+    low: int
+    high: int
+    weight: float
+    src_offset: int | None = None
+    dst_offset: int | None = None
+    delta: int | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A named mix and where its numbers come from."""
+
+    name: str
+    source: str
+    shares: tuple[Share, ...]
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -173,6 +272,9 @@ class Plan:
         seed: decides phases, block order and kernel order.
         chunk_ns: least wall time of one value, ns.
         preset: the preset's name, for the record.
+        mixes: what the blocks' mixes are, by their names.
+        drawn_calls: calls drawn for a mix in one process, at least, where its values use so
+            many: more than a branch predictor learns (`make selfcheck` lengthens the list).
 
     """
 
@@ -181,6 +283,8 @@ class Plan:
     seed: int
     chunk_ns: int
     preset: str
+    mixes: tuple[Mix, ...] = ()
+    drawn_calls: int = 32768
 
     @property
     def kernels(self) -> tuple[str, ...]:
@@ -198,15 +302,34 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """Calls that differ, in their order.
+
+    Attributes:
+        calls: triples of size, src_offset and dst_offset from the areas' starts, bytes.
+
+    """
+
+    calls: array[int]
+
+    @property
+    def count(self) -> int:
+        """How many calls."""
+        return len(self.calls) // 3
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One chunk of copies.
 
     Attributes:
         address: entry point.
-        call: its arguments.
+        call: its arguments; of a walk, where the areas start.
         loops: timed calls.
         warmups: calls before them that are not timed.
         spin: delay inside the timed stretch, in groups of 16 core cycles.
+        walk: the calls in turn where they differ.
+        is_fenced: each call waits until the one before it is done and stored.
 
     """
 
@@ -215,6 +338,8 @@ class Job:
     loops: int
     warmups: int = 0
     spin: int = 0
+    walk: Walk | None = None
+    is_fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,13 @@ from typing import Any
 from bench import disk
 from bench.model import Case, CopymcError, Measured, Process, Scalar, Study
 
-FORMAT = 1
-"""Version of what this suite adds to pyperf's own format."""
+FORMAT = 2
+"""Version of what this suite adds to pyperf's own format.
+
+Format 1 had one form of calls and named a pair of pointers by src_offset and delta.
+"""
+
+_READ = (1, 2)  # formats that this version reads
 
 _PROCESS = "process"  # benchmark that holds the facts of each worker process
 _LARGEST = 256 << 20  # bytes of JSON; no file of ours comes near
@@ -26,7 +31,11 @@ _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
 _INTEGER = 1 << 32  # above every size, count and number of ours
-_CASE = {"kernel", "size", "src_offset", "delta", "residency"}  # keys that name a case
+_CASE = {  # keys that name a case
+    *("kernel", "size", "src_offset", "dst_offset", "delta", "residency", "form", "mix"),
+    *("fault", "poison_offset"),
+}
+_ALWAYS = {"kernel", "size", "src_offset", "delta", "residency"}  # those that each case has
 _DIGEST = b'{"copymc_digest":'  # how a file begins that has one
 _DIGEST_LARGEST = 4 << 20  # bytes
 _REASON = 200  # characters of a file's own content in an error
@@ -188,14 +197,14 @@ def _in_front(text: bytes) -> tuple[dict[str, Any], int]:
 
 def _study(suite: Mapping[str, Any], source: str) -> Study:
     metadata = suite.get("metadata", {})
-    if (version := metadata.get("copymc_format")) != FORMAT:
-        raise CopymcError(f"copymc_format is {version!r}, this version reads {FORMAT}; {_HINT}")
+    if (version := metadata.get("copymc_format")) not in _READ:
+        raise CopymcError(f"copymc_format is {version!r}, this version reads {_READ}; {_HINT}")
     facts: dict[int, dict[str, Scalar]] = {}
     measured: dict[int, list[Measured]] = {}
     hoisted = {key: metadata[key] for key in _CASE | set(_HOISTED) if key in metadata}
     for benchmark in suite["benchmarks"]:
         shared = {**hoisted, **benchmark.get("metadata", {})}
-        case = Case.from_metadata(shared) if shared.keys() >= _CASE else None
+        case = Case.from_metadata(shared) if shared.keys() >= _ALWAYS else None
         for run in benchmark["runs"]:
             _take(run, shared, case, facts, measured)
     if not measured:
@@ -242,7 +251,7 @@ def _measured(case: Case, values: list[Any], words: Mapping[str, Any]) -> Measur
 def _plausible(case: Case) -> bool:
     """Whether the names can be shown and every number is one that a copy can have."""
     p = case.point
-    numbers = (p.size, p.src_offset, p.delta, p.poison_offset)
+    numbers = (p.size, p.src_offset, p.dst_offset, p.poison_offset)
     return case.name.isprintable() and all(0 <= number < _INTEGER for number in numbers)
 
 

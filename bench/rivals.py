@@ -19,6 +19,7 @@ import numpy as np
 
 from bench import results
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import ratio
 from bench.evidence.ranks import shift
 from bench.model import SLOWED, TWIN, Case, Measured, Process, Study
 from bench.present import markdown
@@ -47,7 +48,7 @@ class Pair:
 def ours(pair: Pair) -> list[bool]:
     """Whether the paired ratio's 95 % interval excludes 1, case by case."""
     table = Table(_scaled(pair))
-    found = table.ratio(pair.second, pair.first)
+    found = ratio(table, pair.second, pair.first)
     return [bool(low > 1 or high < 1) for low, high in zip(found.low, found.high, strict=True)]
 
 

@@ -21,7 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from bench import results
-from bench.evidence.estimates import Noise, Table, noise
+from bench.evidence.estimates import Table
+from bench.evidence.intervals import ratio
+from bench.evidence.noise import Noise, noise
 from bench.machine import catalog, host, linux_build, linux_tree
 from bench.machine.noise import choose_cpu
 from bench.measure.campaign import Campaign, clean_environ, leave
@@ -80,7 +82,8 @@ def _options(preset: str, kernels: Sequence[str], seed: int = 1) -> Options:
 
 def preset_plan(preset: str) -> Plan:
     """The plan of a preset with every kernel that can run here."""
-    return make_plan(_options(preset, [k.name for k in catalog.available() if k.role != "bound"]))
+    copies = [k.name for k in catalog.available() if k.role not in ("bound", "image")]
+    return make_plan(_options(preset, copies))
 
 
 def campaign(plan: Plan) -> Campaign:
@@ -170,10 +173,10 @@ def _chance(name: str, seen: Noise, limits: tuple[float, float, float]) -> Itera
 
 
 def _power(table: Table) -> Finding:
-    ratio = table.ratio(f"fast_string{SLOWED}", "fast_string")
+    slowed = ratio(table, f"fast_string{SLOWED}", "fast_string")
     rows = [i for i, point in enumerate(table.points) if _KIB <= point.size <= _MIB]
-    share = float(np.mean(ratio.low[rows] > 1))
-    typical = float(np.median(ratio.mid[rows]))
+    share = float(np.mean(slowed.low[rows] > 1))
+    typical = float(np.median(slowed.mid[rows]))
     promise = "a true 0.5 % is found in at least 95 % of cases of 1 KiB to 1 MiB"
     words = f"{share:.1%} of {len(rows)}, median ratio {typical:.4f}"
     return Finding(promise, words, share >= 0.95)
@@ -299,8 +302,8 @@ def _counterparts(
         if ours not in there:
             yield Finding(promise, "this tree has no such routine", None)
             continue
-        ratio = float(np.nanmedian(table.ratio(ours, theirs).mid))
-        yield Finding(promise, f"median ratio {ratio:.4f}", abs(ratio - 1) <= 0.03)
+        middle = float(np.nanmedian(ratio(table, ours, theirs).mid))
+        yield Finding(promise, f"median ratio {middle:.4f}", abs(middle - 1) <= 0.03)
 
 
 def main() -> int:

@@ -63,6 +63,15 @@ def parse_offsets(text: str, word: str) -> tuple[int, ...]:
     return tuple(offsets)
 
 
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """CPU numbers of a list such as `2,4-6`, sorted, without repeats; empty for anything else."""
+    cpus: set[int] = set()
+    for item in text.split(","):
+        if match := re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", item.strip()):
+            cpus |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(cpus))
+
+
 def format_size(size: int) -> str:
     """The shortest exact text of a size: `96 B`, `4 KiB`, `1 MiB`."""
     for suffix, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

@@ -14,7 +14,7 @@ import pytest
 
 from bench.machine import linux_tree
 from bench.machine.linux_tree import Tree
-from bench.model import PHASES, Case, Measured, Point, Process, Scalar, Study
+from bench.model import PAGE, PHASES, Case, Measured, Point, Process, Scalar, Study
 
 POINT = Point(4096, 0, 0)
 
@@ -41,7 +41,9 @@ Cost = Callable[[str, Point, int], float]
 
 def grid(sizes: Sequence[int], deltas: Sequence[int] = (0,), src_offset: int = 0) -> list[Point]:
     """Points of every size at every delta."""
-    return [Point(size, src_offset, delta) for size in sizes for delta in deltas]
+    return [
+        Point(size, src_offset, (src_offset + delta) % PAGE) for size in sizes for delta in deltas
+    ]
 
 
 def made_up(

@@ -18,6 +18,8 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = {  # a module may import from lower floors and from its own part of its own floor
     "model": 0,
     "cache": 1,
+    "geometry": 1,
+    "mixes": 1,
     "disk": 0,
     "units": 1,
     "results": 1,
@@ -124,6 +126,46 @@ def test_standard_output_belongs_to_the_command_line_and_the_workers_protocol(pa
     used = {ast.unparse(node) for node in attributes} & {"sys.stdout", "sys.stderr"}
     if part(path) not in ("cli", "selfcheck", "rivals"):
         assert used <= ({"sys.stdout"} if path.name == "sweep.py" else set())
+
+
+GRAMMAR = ROOT / "cli" / "grammar"
+
+
+def test_only_the_grammar_knows_of_argparse() -> None:
+    users = {path for path in FILES if {"argparse", "optparse", "getopt"} & {*imports(path)}}
+    assert users
+    assert {path.parent for path in users} == {GRAMMAR}
+
+
+def of_a_namespace(source: str) -> set[str]:
+    """Names of the functions that take or return a Namespace."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    signatures = {f.name: f"{ast.unparse(f.args)} -> {f.returns and ast.unparse(f.returns)}"
+                  for f in functions}  # fmt: skip
+    return {name for name, text in signatures.items() if "Namespace" in text}
+
+
+def test_a_namespace_in_a_signature_is_seen() -> None:
+    assert of_a_namespace("def f(a: argparse.Namespace) -> int: ...") == {"f"}
+    assert of_a_namespace("def f(*, a: Namespace | None = None) -> int: ...") == {"f"}
+    assert of_a_namespace("async def f() -> list[Namespace]: ...") == {"f"}
+    assert of_a_namespace("def f(a: RunRequest) -> int: ...") == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_function_outside_the_grammar_takes_a_namespace(path: Path) -> None:
+    if path.parent != GRAMMAR:
+        assert not of_a_namespace(path.read_text())
+
+
+def test_run_knows_nothing_of_compare() -> None:
+    for name in ("run", "measuring"):
+        path = ROOT / "cli" / f"{name}.py"
+        assert not [used for used in imports(path) if "compare" in used.lower()]
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

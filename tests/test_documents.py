@@ -420,7 +420,7 @@ def test_one_aligned_copy_is_not_averaged_with_an_unaligned_one() -> None:
     def uneven(kernel: str, point: Point, _: int) -> float:
         return 10.0 * (3.0 if kernel == "fragile" and point.src_offset else 1.0)
 
-    points = [Point(8, 0, 0), Point(8, 1, 0)]
+    points = [Point(8, 0, 0), Point(8, 1, 1)]
     study = conftest.made_up(("fast_string", "fragile"), points, uneven)
     table = Table(study)
     rows = {row[0]: row[1] for row in reviewers.asked(table, judge(table)).rows}

@@ -251,22 +251,43 @@ def test_the_cpu_is_the_given_one_then_an_isolated_one_then_the_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    assert noise.choose_cpu("2-3", "1") == 2
+    assert noise.choose_cpu((2, 3), "1") == 2
     assert noise.choose_cpu(None, "1-2,9") == 1
     assert noise.choose_cpu(None, "none") == 3
 
 
-@pytest.mark.parametrize(
-    "affinity", ["7", "x", "", "1-", "0-7", "1-0", "²", "9" * 5000, "-1", "0x1"]
-)
+@pytest.mark.parametrize("affinity", [(7,), (0, 1, 2, 7)])
 def test_a_cpu_that_is_not_allowed_is_refused(
-    monkeypatch: pytest.MonkeyPatch, affinity: str
+    monkeypatch: pytest.MonkeyPatch, affinity: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    with pytest.raises(CopymcError, match="not among the allowed CPUs"):
+    with pytest.raises(CopymcError, match=r"--affinity '[27]' is not among the allowed CPUs"):
         noise.choose_cpu(affinity, "none")
 
 
 def test_the_clock_step_and_the_core_clock_are_plausible() -> None:
     assert 1 <= native.clock_step_ns() <= 1000
     assert 0.3 < native.NativeTimer().core_ghz() < 10  # one reading alone may be preempted
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (b"\x48\x89\xf8\x62\xe1\xfe\x48\x6f\x06" + b"\x90" * 200 + b"\xf3\xa4",
+         "64-byte AVX-512 loads and rep movsb"),
+        (b"\x48\x89\xf8\x62\xe1\xfe\x28\x6f\x06" + b"\x90" * 200, "32-byte EVEX loads"),
+        (b"\x48\x89\xf8\xc5\xfe\x6f\x06" + b"\xf3\xa4", "32-byte AVX loads and rep movsb"),
+        (b"\x48\x89\xf8\x0f\x10\x06", "16-byte SSE loads"),
+        (b"\x48\x89\xf8\xc3", "no vector load in its first bytes"),
+    ],
+)  # fmt: skip
+def test_the_c_librarys_memcpy_is_told_by_its_first_vector_load(code: bytes, words: str) -> None:
+    assert host.memcpy_variant(code) == words
+
+
+def test_the_c_librarys_memcpy_here_loads_vectors_that_this_cpu_has() -> None:
+    words = str(host.facts()["libc_memcpy"])
+    flags = host.cpuinfo()["flags"].split()
+    assert "loads" in words
+    assert "AVX-512" not in words or "avx512f" in flags
+    assert "AVX loads" not in words or "avx" in flags

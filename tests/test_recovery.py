@@ -97,7 +97,7 @@ def test_single_copies_are_timed_with_one_value_for_each_sub_round(fault: str) -
 
 
 def test_a_case_with_a_fault_has_its_own_name_and_survives_metadata() -> None:
-    case = Case("flagged", Point(4096, 0, 0, "hot", "guard", 2048))
+    case = Case("flagged", Point(4096, 0, 0, fault="guard", poison_offset=2048))
     assert case.name == "flagged/4096/s0/d0/hot/guard@2048"
     assert Case.from_metadata(case.to_metadata()) == case
     plain = Case("flagged", Point(4096, 0, 0))

@@ -18,6 +18,7 @@ import pytest
 
 from bench import results
 from bench.model import Case, CopymcError, Measured, Point, Process, Scalar, Study
+from tests import conftest
 from tests.conftest import study
 
 
@@ -185,6 +186,9 @@ def set_facts(key: str, value: object) -> Callable[[dict[str, Any]], None]:
         set_metadata("size", -5),
         set_metadata("size", 10**400),
         set_metadata("delta", 1 << 40),
+        set_metadata("dst_offset", 8),
+        set_metadata("form", "any"),
+        set_metadata("mix", "fleet"),
         set_metadata("loops", 0),
         set_metadata("loops", 10**30),
         set_metadata("spin", -1),
@@ -336,3 +340,34 @@ def test_a_process_that_did_not_live_to_tell_its_facts_is_kept_beside_the_others
     path = tmp_path / "x.json.gz"
     results.save(Study(whole.metadata, cut), path)
     assert [len(p.measured) for p in results.load(path).processes] == [2, 2, 1]
+
+
+def test_a_file_of_format_1_names_delta_and_has_the_same_pairs_of_pointers(path: Path) -> None:
+    def older(suite: dict[str, Any]) -> None:
+        suite["metadata"]["copymc_format"] = 1
+        for words in [suite["metadata"], *(b.get("metadata", {}) for b in suite["benchmarks"])]:
+            words.pop("dst_offset", None)
+            if "delta" in words:
+                words.update(src_offset=8, delta=4088)
+
+    study_ = results.load(edited(path, older))
+    points = {m.case.point for process in study_.processes for m in process.measured}
+    assert {(p.src_offset, p.dst_offset, p.delta, p.form) for p in points} == {(8, 0, 4088, "same")}
+
+
+def test_every_form_of_calls_is_read_as_it_was_written(tmp_path: Path) -> None:
+    points = [
+        Point(64, 8, 0, form="rotated"),
+        Point(64, 0, 0, form="ordinary"),
+        Point(64, 8, 0, form="fenced"),
+        Point(64, 8, 0),
+        Point(0, 0, 0, form="sorted", mix="fleet"),
+        Point(0, 0, 0, form="shuffled", mix="fleet"),
+    ]
+    made = conftest.made_up(("memcpy",), points, lambda *_: 10.0, processes=2)
+    results.save(made, tmp_path / "forms.json.gz")
+    loaded = results.load(tmp_path / "forms.json.gz")
+    assert {m.case.point for m in loaded.processes[0].measured} == set(points)
+    names = {m.case.name for m in loaded.processes[0].measured}
+    assert "memcpy/mix:fleet/shuffled/hot" in names
+    assert len(names) == len(points)

@@ -9,10 +9,11 @@ import pytest
 
 from bench.measure.gate import RETRIES, Gate
 from bench.measure.plan import block_order, kernel_orders, phase_of
-from bench.measure.sweep import Assignment, Sweep, Visit
+from bench.measure.protocol import Assignment, Visit
+from bench.measure.sweep import Sweep
 from bench.model import Block, Call, CopymcError, Job, Kernel, Plan, Point, Value
 
-POINT = Point(64, 1, 8)
+POINT = Point(64, 1, 9)
 
 
 def kernel(name: str, role: str = "copy") -> Kernel:
@@ -33,12 +34,15 @@ class FakeTimer:
         self.jobs: list[Job] = []
         self.ran: list[tuple[int, Job]] = []
         self.checked: list[tuple[str, Call]] = []
+        self.firsts: list[tuple[int, int]] = []
+        self.checked_walks: list[tuple[str, Job]] = []
 
     def load(self, jobs: Sequence[Job]) -> None:
         self.jobs = list(jobs)
 
-    def run(self, index: int) -> Value:
+    def run(self, index: int, first: int = 0) -> Value:
         job = self.jobs[index]
+        self.firsts.append((index, first))
         self.ran.append((index, job))
         name = {1: "memcpy", 2: "slow", 3: "null"}[job.address // 100]
         wall = NS[name] * job.loops + 4 * job.spin
@@ -50,6 +54,10 @@ class FakeTimer:
     def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
         assert address in kernel.addresses
         self.checked.append((kernel.name, call))
+        return "byte 3" if kernel.name == self.wrong else None
+
+    def check_walk(self, kernel: Kernel, job: Job) -> object | None:
+        self.checked_walks.append((kernel.name, job))
         return "byte 3" if kernel.name == self.wrong else None
 
 
@@ -69,7 +77,7 @@ def test_loops_fill_the_chunk_and_values_are_seconds_per_call() -> None:
 
 def test_loops_that_an_earlier_process_fixed_are_kept() -> None:
     timer = FakeTimer()
-    sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (77, 0)})
+    sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (77, 0)})
     assert {job.loops for _, job in timer.ran} == {77}
     assert len(timer.ran) == 6
 
@@ -98,20 +106,20 @@ def test_every_kernel_to_compare_is_proved_before_it_is_timed() -> None:
 
 def test_a_wrong_copy_is_refused_by_name() -> None:
     timer = FakeTimer(wrong="slow")
-    with pytest.raises(CopymcError, match="'slow' copies wrongly at slow/64/s1/d8/hot"):
+    with pytest.raises(CopymcError, match="'slow' copies wrongly at slow/64/s1/d9/hot"):
         sweep(timer, ("memcpy", "slow"), {})
     assert timer.ran == []
 
 
 def test_a_contaminated_value_is_measured_again_and_noted() -> None:
-    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)})
+    visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {"memcpy/64/s1/d9/hot": (9, 0)})
     (row,) = visit.measured
     assert (len(row.values), row.rejected, row.retries) == (6, (), ((1, 10e-9),))
 
 
 def test_a_value_that_stays_contaminated_is_kept_and_marked() -> None:
     timer = FakeTimer(bad=lambda n: n <= 1 + RETRIES)
-    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (9, 0)}).measured
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (9, 0)}).measured
     assert row.rejected == (0,)
     assert len(row.values) == 6
     assert [index for index, _ in row.retries] == [0] * RETRIES
@@ -119,7 +127,7 @@ def test_a_value_that_stays_contaminated_is_kept_and_marked() -> None:
 
 def test_assignments_and_visits_survive_the_pipe() -> None:
     plan = Plan((Block(POINT, ("memcpy",), 6),), 4, 5, 1000, "quick")
-    work = Assignment(plan, 2, 1, {"memcpy/64/s1/d8/hot": (9, 0)})
+    work = Assignment(plan, 2, 1, {"memcpy/64/s1/d9/hot": (9, 0)})
     assert Assignment.from_json(work.to_json()) == work
     visit = sweep(FakeTimer(bad=lambda n: n == 2), ("memcpy",), {})
     import json
@@ -158,11 +166,11 @@ def test_the_gates_rule_decides_what_is_measured_again() -> None:
     class Robbed(FakeTimer):
         """Somebody else has the CPU for a tenth of the second chunk."""
 
-        def run(self, index: int) -> Value:
-            value = super().run(index)
+        def run(self, index: int, first: int = 0) -> Value:
+            value = super().run(index, first)
             return replace(value, cpu_ns=value.wall_ns * 9 // 10) if len(self.ran) == 2 else value
 
-    (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    (row,) = sweep(Robbed(), ("memcpy",), {"memcpy/64/s1/d9/hot": (100, 0)}).measured
     assert row.retries == ((1, 10e-9),)
     assert row.rejected == ()
 
@@ -170,7 +178,7 @@ def test_the_gates_rule_decides_what_is_measured_again() -> None:
 @pytest.mark.parametrize("bad", range(RETRIES + 1))
 def test_the_first_clean_value_is_taken_and_nothing_runs_after_it(bad: int) -> None:
     timer = FakeTimer(bad=lambda n: n <= bad)
-    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d8/hot": (100, 0)}).measured
+    (row,) = sweep(timer, ("memcpy",), {"memcpy/64/s1/d9/hot": (100, 0)}).measured
     assert len(timer.ran) == 6 + bad
     assert len(row.retries) == bad
     assert row.rejected == ()
@@ -178,7 +186,7 @@ def test_the_first_clean_value_is_taken_and_nothing_runs_after_it(bad: int) -> N
 
 def test_every_sub_round_times_each_kernel_once_in_the_plans_order() -> None:
     timer = FakeTimer()
-    fixed = {f"{name}/64/s1/d8/hot": (9, 0) for name in NS}
+    fixed = {f"{name}/64/s1/d9/hot": (9, 0) for name in NS}
     sweep(timer, ("null", "memcpy", "slow"), fixed)
     plan = Plan((Block(POINT, ("null", "memcpy", "slow"), 6),), 1, 5, 1000, "quick")
     order = [member for order in kernel_orders(plan, 0, 0) for member in order]
@@ -238,8 +246,8 @@ def test_a_call_too_short_to_be_timed_ends_calibration() -> None:
     class Instant(FakeTimer):
         """A clock that never moves."""
 
-        def run(self, index: int) -> Value:
-            return replace(super().run(index), wall_ns=0, outer_ns=0, cpu_ns=0)
+        def run(self, index: int, first: int = 0) -> Value:
+            return replace(super().run(index, first), wall_ns=0, outer_ns=0, cpu_ns=0)
 
     (row,) = sweep(Instant(), ("null",), {}).measured
     assert row.loops >= 1 << 24
@@ -249,8 +257,8 @@ def test_one_disturbed_try_does_not_shorten_the_chunk() -> None:
     class Slow(FakeTimer):
         """The third chunk takes twice its time."""
 
-        def run(self, index: int) -> Value:
-            value = super().run(index)
+        def run(self, index: int, first: int = 0) -> Value:
+            value = super().run(index, first)
             return replace(value, wall_ns=2 * value.wall_ns) if len(self.ran) == 3 else value
 
     (row,) = sweep(Slow(), ("memcpy",), {}).measured

@@ -411,11 +411,11 @@ def test_a_run_times_what_linux_takes_and_a_state_only_by_its_full_name() -> Non
     tree = made(LATER_ERA, "linux-chosen")
     catalog.add(linux_build.load(linux_build.build(tree)))
     image = "linux-chosen:copy_mc_to_kernel:fragile"
-    by_default = {kernel.name for kernel in chosen(None)}
+    by_default = {kernel.name for kernel in chosen(())}
     assert "linux-chosen:copy_mc_to_kernel" in by_default
-    assert image not in by_default | {kernel.name for kernel in chosen("linux-chosen:*")}
-    assert image in {kernel.name for kernel in chosen(image)}
-    assert image in {kernel.name for kernel in chosen("linux-chosen:*", images=True)}
+    assert image not in by_default | {kernel.name for kernel in chosen(("linux-chosen:*",))}
+    assert image in {kernel.name for kernel in chosen((image,))}
+    assert image in {kernel.name for kernel in chosen(("linux-chosen:*",), images=True)}
 
 
 @pytest.fixture(scope="module")
@@ -430,9 +430,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_verify_checks_every_state_once(folder: str) -> None:
     catalog.add(linux_build.load(linux_build.build(linux_tree.read(folder))))
-    names = {kernel.name for kernel in to_check("linux-unknown:copy_mc_to_k*")}
+    names = {kernel.name for kernel in to_check(("linux-unknown:copy_mc_to_k*",))}
     assert names == {f"linux-unknown:copy_mc_to_kernel:{state}" for state in STATES}
-    (alone,) = to_check("linux-unknown:copy_mc_to_kernel")
+    (alone,) = to_check(("linux-unknown:copy_mc_to_kernel",))
     assert alone.role == "copy"
 
 

@@ -89,6 +89,17 @@ def test_offsets_keep_their_order_and_lose_repeats() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "cpus"),
+    [("2,4-6,2", (2, 4, 5, 6)), ("none", ()), ("x", ()), ("", ()), ("1-", ()), ("1-0", ()),
+     ("²", ()), ("9" * 5000, ()), ("-1", ()), ("0x1", ())],
+)  # fmt: skip
+def test_a_list_of_cpus_is_sorted_and_empty_for_anything_else(
+    text: str, cpus: tuple[int, ...]
+) -> None:
+    assert units.parse_cpus(text) == cpus
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (3600, "60 min 0 s")],
 )

@@ -9,21 +9,33 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from bench.cli.grammar import parser
+from bench.cli import requests
+from bench.cli.grammar import parse
 from bench.cli.signals import Interrupted
 from bench.cli.words import fail
 from bench.machine import host
 from bench.model import CopymcError
+
+STAGES: dict[type[requests.Request], str] = {
+    requests.InfoRequest: "info",
+    requests.RunRequest: "run",
+    requests.VerifyRequest: "verify",
+    requests.CompareFiles: "compare",
+    requests.CompareTrees: "compare",
+    requests.ReportRequest: "report",
+    requests.PlotRequest: "plot",
+}
+"""The module of this package whose `main` takes a request; imported when it is asked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of a command line; one line on standard error where it could not run."""
     try:
         host.require_platform()
-        args = parser().parse_args(argv)
         _print_anywhere()
-        stage = importlib.import_module(f"bench.cli.{args.stage}")
-        status: int = stage.main(args)
+        request = parse(argv)
+        stage = importlib.import_module(f"bench.cli.{STAGES[type(request)]}")
+        status: int = stage.main(request)
         sys.stdout.flush()
     except CopymcError as error:
         return fail(str(error))

@@ -2,73 +2,91 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bench.cli import run
-from bench.cli.files import put, rendered, selected
+from bench.cli import measuring
+from bench.cli.files import context, put, rendered, selected
 from bench.cli.kernels import load_trees
+from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
 from bench.cli.words import note
 from bench.evidence import compare as evidence
-from bench.evidence.answers import MARGIN
+from bench.evidence.answers import MARGIN, worst_ratio
+from bench.evidence.compare import Comparison
+from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
 from bench.machine import linux_build
-from bench.machine.linux_build import Built
+from bench.measure.plan import PRESETS
 from bench.model import CopymcError
-from bench.present import difference
+from bench.present import difference, plain, report
 
 
-def main(args: argparse.Namespace) -> int:
+def main(request: CompareFiles | CompareTrees) -> int:
     """Two results files; or two trees, or a tree and its patch, interleaved in one run."""
-    if not args.files:
-        return _compare_trees(args)
-    if len(args.files) != 2 or args.linux or args.patch:
-        raise CopymcError("compare needs two results files, BASE and NEW, or --linux twice")
-    _refuse(args, _OF_TREES, "measure two trees; these are two results files")
-    return _compare_files(args)
+    if isinstance(request, CompareFiles):
+        return _compare_files(request)
+    return _compare_trees(request)
 
 
-_OF_TREES = ("plot", "verify", "seed", "mix", "processes", "rigorous", "fast", "label", "symbol",
-             "features", "affinity")  # fmt: skip
-_OF_FILES = ("control", "margin", "format")
-
-
-def _refuse(args: argparse.Namespace, words: Sequence[str], why: str) -> None:
-    """An option that would be ignored is an error."""
-    for word in words:
-        if getattr(args, word):
-            raise CopymcError(f"--{word} is for a comparison that can {why}")
-
-
-def _compare_files(args: argparse.Namespace) -> int:
-    only = tuple(args.kernel.split(",")) if args.kernel else ()
-    control = {"none": None, None: evidence.AUTO}.get(args.control, args.control)
-    if only:  # the control stays beside what is compared
-        args.kernel = ",".join(dict.fromkeys((*only, args.control or evidence.CONTROL)))
-    base, new = selected(args, missing_ok=(evidence.CONTROL, "none"))
+def _compare_files(request: CompareFiles) -> int:
+    files = (request.base, request.new)
+    base, new = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
     fewest = min(len(table.phases) for table in (base, new))
-    if args.fail_above is not None and fewest < LEAST:
+    if request.fail_above is not None and fewest < LEAST:
         raise CopymcError(f"--fail-above needs {LEAST} processes in both files, not {fewest}")
-    margin = MARGIN if args.margin is None else args.margin
-    found = evidence.compare(base, new, control, margin, only)
+    margin = MARGIN if request.margin is None else request.margin
+    found = evidence.compare(base, new, request.control, margin, request.cases.kernels)
     for line in found.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    form = args.format or "text"
+    put(_output(found, request.format), request.output)
+    return int(request.fail_above is not None and bool(found.regressed(100 * request.fail_above)))
+
+
+def _with_control(request: CompareFiles) -> Cases:
+    """The chosen cases, and beside chosen kernels the control."""
+    cases, control = request.cases, request.control
+    if not cases.kernels or control is None:
+        return cases
+    beside = evidence.CONTROL if control == evidence.AUTO else control
+    return replace(cases, kernels=tuple(dict.fromkeys((*cases.kernels, beside))))
+
+
+def _output(found: Comparison, form: str) -> str:
     if form == "json":
         rows = list(difference.cases(found))
-        output = json.dumps({"cases": rows, "warnings": list(found.warnings)}, indent=2)
-    else:
-        most = {} if form == "text" else {"most": None}
-        output = rendered(difference.document(found, **most), form)
-    put(output, args.output)
-    return int(args.fail_above is not None and bool(found.regressed(100 * args.fail_above)))
+        return json.dumps({"cases": rows, "warnings": list(found.warnings)}, indent=2)
+    most = {} if form == "text" else {"most": None}
+    return rendered(difference.document(found, **most), form)
 
 
-def _compare_trees(args: argparse.Namespace) -> int:
-    _refuse(args, _OF_FILES, "set two results files side by side; trees print text")
-    trees = _trees(load_trees(args))
+def _compare_trees(request: CompareTrees) -> int:
+    limit = request.fail_above
+    if limit is not None:
+        _require_enough(request.run.effort)
+    context(request.run.mixes)  # a wrong name ends it before anything is measured
+    manifests = load_trees(request.run.trees)
+    trees = _labels(manifests)
+    outcome = measuring.measure(_of_trees(request.run, trees), manifests)
+    if outcome.study.processes:
+        print(plain.render(report.trees(Table(outcome.study), *trees)))
+    status = measuring.close(outcome, request.run.plot)
+    if status or limit is None:
+        return status
+    return int(worst_ratio(Table(outcome.study), *trees) > 1 + limit)
+
+
+def _require_enough(effort: Effort) -> None:
+    """Refuses a limit that so few processes could not exceed."""
+    processes = effort.processes or PRESETS[effort.preset].processes
+    if processes < LEAST:
+        raise CopymcError(f"--fail-above needs at least {LEAST} processes, not {processes}")
+
+
+def _labels(manifests: Sequence[str]) -> tuple[str, str]:
+    """The labels of the two trees, with a note on each routine that moved between them."""
+    trees = [linux_build.from_manifest(text) for text in manifests]
     labels = [tree.label for tree in trees]
     if len(labels) != 2 or labels[0] == labels[1]:
         raise CopymcError(
@@ -76,12 +94,12 @@ def _compare_trees(args: argparse.Namespace) -> int:
             f"{', '.join(labels) or 'none'}: give BASE and NEW, or --linux twice, or once with "
             "--patch"
         )
-    args.compared = (labels[0], labels[1])
     for name, by in linux_build.moved(*trees).items():
         note(f"{name} starts {by:+d} bytes away in its file: a real build may move its phase")
-    args.kernel = args.kernel or ",".join(f"{label}:*" for label in labels)
-    return run.main(args)
+    return labels[0], labels[1]
 
 
-def _trees(manifests: Sequence[str]) -> list[Built]:
-    return [linux_build.from_manifest(text) for text in manifests]
+def _of_trees(run: RunRequest, labels: Sequence[str]) -> RunRequest:
+    """The run, of the trees' routines unless it names others."""
+    kernels = run.cases.kernels or tuple(f"{label}:*" for label in labels)
+    return replace(run, cases=replace(run.cases, kernels=kernels))

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bench import results
+from bench.cli.requests import Cases
 from bench.evidence.claims import Context
-from bench.evidence.classes import parse_geometries
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.mixes import MIXES, read_mix
 from bench.model import CopymcError, Study
 from bench.present import markdown, page, plain
 from bench.present.document import Document
-from bench.units import parse_offsets, parse_sizes
 
 
-def context(args: argparse.Namespace) -> Context:
-    """What the claims weigh by: the mixes of the command line, or the built-in ones."""
-    return Context(tuple(map(read_mix, args.mix)) or MIXES)
+def context(mixes: Sequence[str]) -> Context:
+    """What the claims weigh by: the mixes of these names or files, or the built-in ones."""
+    return Context(tuple(map(read_mix, mixes)) or MIXES)
 
 
-def selection(args: argparse.Namespace) -> Selection:
-    """The cases that the command line chooses."""
+def selection(cases: Cases) -> Selection:
+    """The cases that a request chooses, as a table takes them."""
     return Selection(
-        kernels=tuple(args.kernel.split(",")) if args.kernel else (),
-        sizes=parse_sizes(args.size) if args.size else (),
-        deltas=parse_offsets(args.delta, "delta") if args.delta else (),
-        src_offsets=parse_offsets(args.src_offset, "src_offset") if args.src_offset else (),
-        geometries=parse_geometries(args.geometry) if getattr(args, "geometry", None) else (),
+        kernels=cases.kernels,
+        sizes=cases.sizes,
+        deltas=cases.deltas,
+        src_offsets=cases.src_offsets,
+        dst_offsets=cases.dst_offsets,
+        geometries=cases.geometries,
     )
 
 
-def selected(args: argparse.Namespace, missing_ok: tuple[str, ...] = ()) -> Iterator[Table]:
+def selected(
+    files: Sequence[Path], cases: Cases, missing_ok: tuple[str, ...] = ()
+) -> Iterator[Table]:
     """The chosen part of each file; CopymcError where it lacks a kernel that was named."""
-    wanted = selection(args)
-    for file in args.files:
+    wanted = selection(cases)
+    for file in files:
         study = results.load(file)
         names = _matching(study, wanted.kernels, missing_ok)
         table = Table(study, replace(wanted, kernels=names))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.cli.files import beside, selected, selection
+from bench.cli.requests import PlotRequest
 from bench.evidence import archive
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Table
@@ -14,32 +14,32 @@ from bench.model import CopymcError
 from bench.present import plots
 
 
-def main(args: argparse.Namespace) -> int:
+def main(request: PlotRequest) -> int:
     """Draws the plots of each file, and of many what sets them side by side; 0."""
-    formats = tuple(args.format or ("png", "svg"))
     drawn = 0
-    for number, table in enumerate(selected(args), 1):
-        drawn += draw(table, _folder(args, table, number), formats)
-    if len(args.files) > 1:
-        drawn += _draw_across(args, formats)
+    for number, table in enumerate(selected(request.files, request.cases), 1):
+        drawn += draw(table, _folder(request, table, number), request.formats)
+    if len(request.files) > 1:
+        drawn += _draw_across(request)
     if not drawn:
         raise CopymcError("no plot has data in this selection; choose other kernels or sizes")
     return 0
 
 
-def _folder(args: argparse.Namespace, table: Table, number: int) -> Path:
+def _folder(request: PlotRequest, table: Table, number: int) -> Path:
     """Where the plots of a file go: beside it, or in --output, each of many in its own folder."""
     beside_it = beside(table.study.source)
-    if not args.output or len(args.files) == 1:
-        return args.output or beside_it
-    names = [beside(str(file)).name for file in args.files]
+    if not request.output or len(request.files) == 1:
+        return request.output or beside_it
+    names = [beside(str(file)).name for file in request.files]
     name = beside_it.name if names.count(beside_it.name) == 1 else f"{number}-{beside_it.name}"
-    return Path(args.output / name)
+    return request.output / name
 
 
-def _draw_across(args: argparse.Namespace, formats: Sequence[str]) -> int:
-    found = list(archive.digests(args.files, Context(), selection(args)))
-    return _announce(plots.draw_across(found, args.output or args.files[0].parent, formats))
+def _draw_across(request: PlotRequest) -> int:
+    found = list(archive.digests(request.files, Context(), selection(request.cases)))
+    folder = request.output or request.files[0].parent
+    return _announce(plots.draw_across(found, folder, request.formats))
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_ratio_by_phase, ratio
 from bench.evidence.stats import LEAST, Interval
 from bench.model import SLOWED, TWIN
 
@@ -76,8 +77,8 @@ def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, 
         rows = [i for i, point in enumerate(table.points) if low <= point.size < high]
         if rows:
             first, last = table.points[rows[0]].size, table.points[rows[-1]].size
-            ratio, phases = table.mean_ratio_by_phase(kernel, baseline, rows)
-            found.append(ClassRatio(first, last, ratio, phases))
+            mean, phases = mean_ratio_by_phase(table, kernel, baseline, rows)
+            found.append(ClassRatio(first, last, mean, phases))
     return tuple(found)
 
 
@@ -109,9 +110,9 @@ def worst_ratio(table: Table, base: str, new: str) -> float:
 
 def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
     """The geometries at which kernel is slower than baseline beyond MARGIN, worst first."""
-    ratio = table.ratio(kernel, baseline)
+    ratios = ratio(table, kernel, baseline)
     geometries = dict.fromkeys((p.src_offset, p.delta) for p in table.points)
-    found = (_loss(table, ratio, *geometry) for geometry in geometries)
+    found = (_loss(table, ratios, *geometry) for geometry in geometries)
     return tuple(sorted((loss for loss in found if loss), key=lambda loss: -loss.worst))
 
 

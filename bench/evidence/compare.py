@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.evidence.answers import MARGIN, compared
+from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.ranks import Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
@@ -259,7 +260,7 @@ def differences(base: Table, new: Table, control: str | None) -> Iterator[str]:
         yield f"phases differ: {phases} in one file only, whose processes are left out"
     if control and old.get("libc") != now.get("libc"):
         yield f"the control {control} is another code in each file: compare with --control none"
-    clocks = base.core_ghz, new.core_ghz
+    clocks = core_ghz(base), core_ghz(new)
     if np.isfinite(clocks).all() and abs(clocks[0] / clocks[1] - 1) > 0.02:
         yield f"core clock differs: {clocks[0]:.2f} GHz in base, {clocks[1]:.2f} GHz in new"
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
-from bench.evidence.estimates import Table, noise
+from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_ratios
 from bench.evidence.microarch import microarchitecture
+from bench.evidence.noise import noise
 from bench.units import format_size
 
 KERNEL, BASELINE = "fast_string", "fragile"
@@ -101,7 +103,7 @@ def _cells(table: Table) -> list[Cell]:
         key = size_class(point.size)[0], geometry_class(point.src_offset, point.delta)
         if point.size:
             groups.setdefault(key, []).append(row)
-    ratios = table.mean_ratios(KERNEL, BASELINE, list(groups.values()))
+    ratios = mean_ratios(table, KERNEL, BASELINE, list(groups.values()))
     ends = zip(groups, ratios.mid, ratios.low, ratios.high, strict=True)
     return [Cell(*key, float(mid), float(low), float(high)) for key, mid, low, high in ends]
 

@@ -6,9 +6,10 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, Call, Job, Kernel, Value
+from bench.model import PAGE, PHASES, Call, Job, Kernel, Value, Walk
 
 ffi, lib = _native.ffi, _native.lib
 
@@ -88,14 +89,20 @@ class NativeTimer:
     def __init__(self) -> None:
         self._out = ffi.new("struct copymc_value *")
         self._jobs = ffi.NULL
+        self._walks: dict[int, Any] = {}
 
     def load(self, jobs: Sequence[Job]) -> None:
         """Keeps the jobs that `run` times."""
-        self._jobs = ffi.new("struct copymc_job[]", [_c_job(job) for job in jobs])
+        walks = {id(job.walk): _c_entries(job.walk) for job in jobs}
+        self._jobs = ffi.new(
+            "struct copymc_job[]", [_c_job(job, walks[id(job.walk)]) for job in jobs]
+        )
+        self._walks = walks  # cffi's own references do not keep them
 
-    def run(self, index: int) -> Value:
-        """One chunk of a loaded job."""
+    def run(self, index: int, first: int = 0) -> Value:
+        """One chunk of a loaded job; a walk starts at its call number `first`."""
         out = self._out
+        self._jobs[index].first = first
         lib.copymc_time(self._jobs + index, out)
         return Value(out.wall_ns, out.outer_ns, out.cpu_ns, out.switches, out.canary_ns)
 
@@ -107,9 +114,25 @@ class NativeTimer:
         """Copies once between canaries; None if every byte is right."""
         return check(kernel, address, call)
 
+    def check_walk(self, kernel: Kernel, job: Job) -> Violation | None:
+        """Copies each of the first `loops` calls of a walk between canaries; None if right."""
+        entries = _c_entries(job.walk)
+        whole = ffi.new("struct copymc_job *", _c_job(job, entries))
+        out = ffi.new("struct copymc_verdict *")
+        if lib.copymc_check_walk(whole, kernel.counts, out) < 0:
+            return None
+        return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
 
-def _c_job(job: Job) -> dict[str, object]:
+
+def _c_entries(walk: Walk | None) -> Any:
+    return ffi.from_buffer("struct copymc_entry[]", walk.calls) if walk else ffi.NULL
+
+
+def _c_job(job: Job, entries: Any) -> dict[str, object]:
     return {
+        "entries": entries,
+        "count": job.walk.count if job.walk else 0,
+        "fenced": job.is_fenced,
         "kernel": ffi.cast("copymc_fn", job.address),
         "dst": ffi.cast("void *", job.call.dst),
         "src": ffi.cast("void *", job.call.src),
@@ -156,6 +179,12 @@ class Area:
         self.address = _address(self._view) + PAGE
         self.size = size
         lib.copymc_fill(self._view, whole, seed)
+
+
+def libc_memcpy(count: int) -> bytes:
+    """The first bytes of the machine code that the C library chose for memcpy on this CPU."""
+    memcpy = next(k for k in compiled_kernels() if k.name == "memcpy")
+    return bytes(ffi.buffer(ffi.cast("char *", memcpy.addresses[0]), count))
 
 
 def code(kernel: Kernel, phase_index: int) -> bytes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.machine import native
 from bench.model import CopymcError, Scalar
+from bench.units import parse_cpus
 
 
 class Warn(enum.Enum):
@@ -70,25 +70,16 @@ def _siblings(cpu: int) -> str:
     return "" if text == str(cpu) else str(cpu)
 
 
-def choose_cpu(affinity: str | None, isolated: str) -> int:
+def choose_cpu(affinity: Sequence[int] | None, isolated: str) -> int:
     """The CPU to measure on: the first given one, else the first isolated one, else the last.
 
     Raises CopymcError where `affinity` names a CPU that this process may not use.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if affinity is None:
-        usable = sorted(_cpu_list(isolated) & set(allowed))
+        usable = sorted({*parse_cpus(isolated)} & {*allowed})
         return usable[0] if usable else allowed[-1]
-    wanted = sorted(_cpu_list(affinity))
-    if not wanted or not set(wanted) <= set(allowed):
-        raise CopymcError(f"--affinity {affinity!r} is not among the allowed CPUs {allowed}")
-    return wanted[0]
-
-
-def _cpu_list(text: str) -> set[int]:
-    """CPU numbers of a list such as `2,4-6`; empty for anything else."""
-    cpus: set[int] = set()
-    for item in text.split(","):
-        if match := re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", item.strip()):
-            cpus |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return cpus
+    for cpu in affinity:
+        if cpu not in allowed:
+            raise CopymcError(f"--affinity {str(cpu)!r} is not among the allowed CPUs {allowed}")
+    return min(affinity)

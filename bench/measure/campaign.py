@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.measure.plan import phase_of
-from bench.measure.sweep import Assignment, Visit
+from bench.measure.protocol import Assignment, Visit
 from bench.model import PHASES, Measured, Plan, Process, Scalar
 
 SILENCE_S = 120.0

@@ -6,7 +6,31 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.model import PHASES, SLOWED, TWIN, Block, Plan, Point
+from bench.geometry import (
+    ALIAS_CLASSES,
+    DEFAULT_PAIRS,
+    FULL_PAIRS,
+    LARGE_PAIRS,
+    MANY_PAGES,
+    QUICK_PAIRS,
+)
+from bench.mixes import MIXES, RANGES
+from bench.model import (
+    FENCED,
+    ORDINARY,
+    PAGE,
+    PHASES,
+    ROTATED,
+    SAME,
+    SHUFFLED,
+    SLOWED,
+    SORTED,
+    TWIN,
+    Block,
+    Mix,
+    Plan,
+    Point,
+)
 from bench.units import format_size
 
 CHUNK_NS = 25_000
@@ -14,18 +38,17 @@ CHUNK_NS = 25_000
 milliseconds in which a core's clock wanders, so that both halves of a pair see the same."""
 
 ROUNDS = 60
-"""Most sub-rounds of a block; the median over them is what one process says of a pair."""
+"""Sub-rounds of a block that the user chose; the median over them is what one process says."""
 
 RECOVERY_SIZE = 4096
 """Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
 
-_ALIAS_DELTAS = (0, 8, 16, 32, 64, 128, 2048, 4032)  # facts of 4 KiB aliasing; 4032 is -64
-_OTHER = (
-    (0, 1000),
-    (0, 4088),
-    (1, 0),
-    (7, 57),
-)  # (src_offset, delta) in no class of aliasing, and unaligned
+ORDINARY_MOST = 1 << 20
+"""Bytes up to which offsets are drawn; beyond, one call outlasts the chunk."""
+
+FORM_PAIRS = ((0, 0), (0, 8), (0, 16), (35, 72), (72, 64), (0, 64))
+"""(src_offset, dst_offset) of each class of delta within lines, also rotated and fenced."""
+
 _QUICK_SIZES = (8, 64, 128, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20)
 _DEFAULT_SIZES = (
     *(1, 8, 16, 33, 64, 96, 127, 128, 129, 256, 511, 512, 1024, 1500, 2048, 3000, 4096),
@@ -37,12 +60,11 @@ _FULL_SIZES = (
     *(8 << 10, 12 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10),
     *(1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20),
 )  # fmt: skip
-_FULL_DELTAS = (
-    *(0, 1, 2, 4, 8, 12, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 128, 192, 256, 512),
-    *(1024, 2048, 3072, 3840, 3968, 4032, 4064, 4080, 4088, 4095),
-)
 _LARGEST = 256 << 20  # bytes; a larger cache is not outgrown
 _BOUND_ROUNDS = 16
+_MIX_ROUNDS = 24
+
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +79,8 @@ class Options:
         twins: kernels that are measured under a second name too.
         slowed: kernels that are measured again with a known delay.
         last_level_cache: bytes; decides the largest default size.
-        seed: decides every order and phase.
+        seed: decides every order, phase and drawn call.
+        mixes: mixes to draw calls from; a choice of sizes or offsets has none by itself.
 
     """
 
@@ -72,16 +95,40 @@ class Options:
     sizes: tuple[int, ...] | None = None
     deltas: tuple[int, ...] | None = None
     src_offsets: tuple[int, ...] | None = None
+    dst_offsets: tuple[int, ...] | None = None
+    mixes: tuple[Mix, ...] | None = None
     processes: int | None = None
+
+    @property
+    def has_offsets(self) -> bool:
+        """Whether offsets were chosen."""
+        return not (self.deltas is self.src_offsets is self.dst_offsets is None)
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether sizes or offsets were chosen."""
+        return self.has_offsets or self.sizes is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named choice: sizes in bytes, (src_offset, delta) pairs, worker processes."""
+    """A named choice.
+
+    Attributes:
+        sizes: bytes.
+        pairs: (src_offset, dst_offset) up to MANY_PAGES.
+        processes: worker processes.
+        rounds: sub-rounds of a point.
+        form_sizes: sizes whose calls are also rotated and fenced, bytes.
+        outgrows_cache: one more size is larger than the last-level cache.
+
+    """
 
     sizes: tuple[int, ...]
-    geometries: tuple[tuple[int, int], ...]
+    pairs: tuple[Pair, ...]
     processes: int
+    rounds: int
+    form_sizes: tuple[int, ...]
     outgrows_cache: bool
 
     @property
@@ -89,44 +136,33 @@ class Preset:
         """One line for people."""
         top = "beyond the last-level cache" if self.outgrows_cache else format_size(self.sizes[-1])
         return (
-            f"{len(self.sizes) + self.outgrows_cache} sizes to {top}, "
-            f"{len(self.geometries)} geometries, {self.processes} processes"
+            f"{len(self.sizes) + self.outgrows_cache} sizes to {top}, {len(self.pairs)} pairs of "
+            f"offsets, {len(MIXES) + len(RANGES)} mixes, {self.processes} processes"
         )
 
 
-def _at_source_start(deltas: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    return tuple((0, delta) for delta in deltas)
-
-
 PRESETS = {
-    "quick": Preset(_QUICK_SIZES, _at_source_start(_ALIAS_DELTAS), 10, False),
-    "default": Preset(_DEFAULT_SIZES, (*_at_source_start(_ALIAS_DELTAS), *_OTHER), 20, True),
-    "full": Preset(
-        _FULL_SIZES,
-        (
-            *_at_source_start(_FULL_DELTAS),
-            *_OTHER,
-            *((s, d) for s in (8, 32) for d in _ALIAS_DELTAS),
-        ),
-        40,
-        True,
-    ),
+    "quick": Preset(_QUICK_SIZES, QUICK_PAIRS, 10, 10, (8, 64, 256), False),
+    "default": Preset(_DEFAULT_SIZES, DEFAULT_PAIRS, 20, 12, (1, 16, 64, 256, 1024), True),
+    "full": Preset(_FULL_SIZES, FULL_PAIRS, 40, 16, (1, 8, 16, 64, 128, 256, 1024), True),
 }
 
 
 def make_plan(options: Options) -> Plan:
     """The plan of these options; equal options give equal plans."""
     preset = PRESETS[options.preset]
-    points = tuple(_points(options, preset))
-    blocks = [Block(point, _names(options), _rounds(point)) for point in points]
+    sizes = options.sizes or _preset_sizes(preset, options.last_level_cache)
+    points = tuple(dict.fromkeys(_points(options, preset, sizes)))
+    rounds = ROUNDS if options.is_choice else preset.rounds
+    blocks = [Block(point, _names(options), _rounds(point, rounds)) for point in points]
     if options.bounds:
-        sizes = sorted({point.size for point in points if point.size})
-        blocks += [Block(Point(size, 0, 0), options.bounds, _BOUND_ROUNDS) for size in sizes]
+        blocks += [Block(Point(s, 0, 0), options.bounds, _BOUND_ROUNDS) for s in sizes if s]
     for fault, kernels in options.recovery:
         point = Point(RECOVERY_SIZE, 0, 0, fault=fault, poison_offset=RECOVERY_SIZE // 2)
         blocks.append(Block(point, kernels, ROUNDS))
     processes = options.processes or preset.processes
-    return Plan(tuple(blocks), processes, options.seed, CHUNK_NS, options.preset)
+    mixes = _mixes(options)
+    return Plan(tuple(blocks), processes, options.seed, CHUNK_NS, options.preset, mixes)
 
 
 def _names(options: Options) -> tuple[str, ...]:
@@ -135,19 +171,45 @@ def _names(options: Options) -> tuple[str, ...]:
     return (*options.kernels, *twins, *slowed)
 
 
-def _points(options: Options, preset: Preset) -> Iterator[Point]:
-    sizes = options.sizes or _preset_sizes(preset, options.last_level_cache)
+def _points(options: Options, preset: Preset, sizes: Sequence[int]) -> Iterator[Point]:
+    """Every point: one call again and again, drawn calls, and the other forms."""
     for size in sizes:
-        for src_offset, delta in _geometries(options, preset):
-            yield Point(size, src_offset, delta)
+        yield from (Point(size, *pair) for pair in _pairs(options, preset, size))
+    if not options.has_offsets:
+        yield from (Point(s, 0, 0, form=ORDINARY) for s in sizes if 0 < s <= ORDINARY_MOST)
+    for mix in _mixes(options):
+        yield from (Point(0, 0, 0, form=form, mix=mix.name) for form in (SORTED, SHUFFLED))
+    if not options.is_choice:
+        for size in preset.form_sizes:
+            for pair in FORM_PAIRS:
+                yield from (Point(size, *pair, form=form) for form in (SAME, ROTATED, FENCED))
 
 
-def _geometries(options: Options, preset: Preset) -> tuple[tuple[int, int], ...]:
-    """The preset's pairs, or every pair of what was asked for."""
-    if options.deltas is None and options.src_offsets is None:
-        return preset.geometries
-    deltas = options.deltas or tuple(dict.fromkeys(delta for _, delta in preset.geometries))
-    return tuple((src, delta) for src in options.src_offsets or (0,) for delta in deltas)
+def _mixes(options: Options) -> tuple[Mix, ...]:
+    """The mixes asked for, or all of them where nothing was chosen."""
+    if options.mixes is not None:
+        return options.mixes
+    return () if options.is_choice else (*MIXES, *RANGES)
+
+
+def _pairs(options: Options, preset: Preset, size: int) -> tuple[Pair, ...]:
+    """The preset's pairs of offsets, or every pair of what was asked for."""
+    if options.has_offsets:
+        return tuple(_asked_pairs(options))
+    if size > options.last_level_cache / 2:
+        return LARGE_PAIRS[:2]
+    if size > ORDINARY_MOST:
+        return LARGE_PAIRS[: len(ALIAS_CLASSES)]
+    return preset.pairs if size <= MANY_PAGES else LARGE_PAIRS
+
+
+def _asked_pairs(options: Options) -> Iterator[Pair]:
+    """Every source with every destination, or with every delta where none is named."""
+    for src in options.src_offsets or (0,):
+        if options.dst_offsets is None:
+            yield from ((src, (src + delta) % PAGE) for delta in options.deltas or (0,))
+        else:
+            yield from ((src, dst) for dst in options.dst_offsets)
 
 
 def _preset_sizes(preset: Preset, last_level_cache: int) -> tuple[int, ...]:
@@ -160,16 +222,11 @@ def _preset_sizes(preset: Preset, last_level_cache: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*preset.sizes, top)))
 
 
-def _rounds(point: Point) -> int:
-    """Sub-rounds at a point: fewer where a call outlasts the chunk or the call itself weighs.
-
-    Fewer, too, where the pointers are in no class of aliasing: many such pairs, one speed.
-    """
+def _rounds(point: Point, rounds: int) -> int:
+    """Sub-rounds at a point: fewer where a call outlasts the chunk."""
     if point.size > 1 << 20:
-        return 3 if point.size > 4 << 20 else 16
-    if point.src_offset or (point.delta > 64 and point.delta % 64):
-        return 16
-    return ROUNDS if point.size >= 64 else ROUNDS // 2
+        return 3 if point.size > 4 << 20 else min(rounds, 16)
+    return max(rounds, _MIX_ROUNDS) if point.mix else rounds
 
 
 def phase_of(plan: Plan, process: int) -> int:

@@ -12,14 +12,16 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from bench.machine import catalog, linux_build, native
+from bench.measure import walks
 from bench.measure.gate import RETRIES, Gate
 from bench.measure.plan import block_order, checks_large, kernel_orders, phase_of
+from bench.measure.protocol import Assignment, Visit
 from bench.measure.recovery import Recovery
 from bench.measure.timer import Timer
+from bench.measure.walks import Calls
 from bench.model import (
     PAGE,
     PHASES,
@@ -43,68 +45,8 @@ SLOW_FRACTION = 0.005
 
 _SPIN_CYCLES = 16  # core cycles of one spin group
 _LARGE_CHECK = 1 << 20  # bytes; larger copies are proved once per phase, not per process
+_PROVED_CALLS = 256  # of a walk, proved in each process: every part of its mix
 _LOOPS_MAX = 1 << 24
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What one worker process has to do.
-
-    Attributes:
-        plan: the whole plan; the process visits all of its blocks.
-        process: its number in the run, from 0.
-        cpu: CPU to run on; -1 to stay unpinned.
-        libraries: manifests of the kernel trees to load.
-        fixed: (loops, spin) of the cases that an earlier process calibrated, by case name.
-
-    """
-
-    plan: Plan
-    process: int
-    cpu: int
-    fixed: Mapping[str, tuple[int, int]]
-    libraries: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """One line of JSON that `from_json` reads."""
-        return json.dumps(asdict(self))
-
-    @staticmethod
-    def from_json(text: str) -> Assignment:
-        """The assignment whose `to_json` this is."""
-        data = json.loads(text)
-        plan = data["plan"]
-        plan["blocks"] = tuple(
-            Block(Point(**b["point"]), tuple(b["kernels"]), b["rounds"]) for b in plan["blocks"]
-        )
-        fixed = {name: (loops, spin) for name, (loops, spin) in data["fixed"].items()}
-        libraries = tuple(data["libraries"])
-        return Assignment(Plan(**plan), data["process"], data["cpu"], fixed, libraries)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One block measured: its index in the plan and its cases' values."""
-
-    block: int
-    measured: tuple[Measured, ...]
-
-    def to_json(self) -> str:
-        """One line of JSON that `from_json` reads against the same plan."""
-        rows = [[m.case.kernel, m.loops, m.spin, m.values, m.rejected, m.retries]
-                for m in self.measured]  # fmt: skip
-        return json.dumps({"block": self.block, "rows": rows})
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any], plan: Plan) -> Visit:
-        """The visit whose `to_json` gave this object."""
-        point = plan.blocks[data["block"]].point
-        rows = tuple(
-            Measured(Case(name, point), loops, spin, tuple(values), tuple(rejected),
-                     tuple((index, value) for index, value in retries))
-            for name, loops, spin, values, rejected, retries in data["rows"]
-        )  # fmt: skip
-        return Visit(data["block"], rows)
 
 
 @dataclass(slots=True)
@@ -114,6 +56,7 @@ class _Row:
     case: Case
     loops: int
     spin: int
+    calls: Calls
     values: list[float] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
     retries: list[tuple[int, float]] = field(default_factory=list)
@@ -142,9 +85,10 @@ class Sweep:
         block = self._work.plan.blocks[index]
         if block.point.fault:
             return self._visit_with_faults(index)
+        calls = self._calls(block)
         for case in block.cases:
-            self._prove(case)
-        rows = self._rows(block)
+            self._prove(case, calls)
+        rows = self._rows(block, calls)
         self._timer.load([self._job(row) for row in rows])
         orders = kernel_orders(self._work.plan, self._work.process, index)
         for number, order in enumerate(orders):
@@ -157,15 +101,30 @@ class Sweep:
         orders = kernel_orders(self._work.plan, self._work.process, index)
         return Visit(index, recovery.measured(self._work.plan.blocks[index], orders))
 
+    def _calls(self, block: Block) -> Calls:
+        """How the block's calls follow each other; drawn ones in the length of earlier processes.
+
+        The first process finds it: the fastest copy, of short stretches, fills half a chunk.
+        """
+        plan, process = self._work.plan, self._work.process
+        calls = walks.calls(plan, process, block)
+        if not calls.length:
+            return calls
+        lengths = [self._work.fixed[c.name][0] for c in block.cases if c.name in self._work.fixed]
+        copies = [case for case in block.cases if self._kernel(case).role != "floor"]
+        most = max(lengths or (self._fill_chunk(case, calls) // 2 for case in copies), default=0)
+        return walks.calls(plan, process, block, max(most, walks.LEAST_LENGTH))
+
     def _measure(self, member: int, row: _Row, number: int) -> None:
         """Adds one value to the row; a contaminated one is measured again, then marked."""
+        first = row.calls.first(number)
         for _ in range(RETRIES):
-            value = self._timer.run(member)
+            value = self._timer.run(member, first)
             if not self._gate.rejects(value):
                 row.values.append(_seconds(value, row))
                 return
             row.retries.append((number, _seconds(value, row)))
-        value = self._timer.run(member)
+        value = self._timer.run(member, first)
         row.values.append(_seconds(value, row))
         if self._gate.rejects(value):
             row.rejected.append(number)
@@ -173,51 +132,62 @@ class Sweep:
     def _kernel(self, case: Case) -> Kernel:
         return self._kernels[base_name(case.kernel)]
 
-    def _call(self, point: Point) -> Call:
+    def _call(self, point: Point, calls: Calls) -> Call:
+        if calls.walk:
+            return Call(self._dst, self._src, 0)
         src = self._src + point.src_offset
-        return Call(self._dst + (point.src_offset + point.delta) % PAGE, src, point.size)
+        return Call(self._dst + point.dst_offset, src, point.size)
 
-    def _prove(self, case: Case) -> None:
-        """Ensures, outside all timing, that the case's bytes arrive."""
+    def _prove(self, case: Case, calls: Calls) -> None:
+        """Ensures, outside all timing, that the case's bytes arrive: of many calls, the first."""
         kernel = self._kernel(case)
         if kernel.role not in ("copy", "image") or case.kernel != kernel.name:
             return
         if case.point.size > _LARGE_CHECK and not checks_large(self._work.process):
             return
-        address = kernel.addresses[self._phase]
-        if wrong := self._timer.check(kernel, address, self._call(case.point)):
+        address, call = kernel.addresses[self._phase], self._call(case.point, calls)
+        if calls.walk:
+            count = min(_PROVED_CALLS, calls.walk.count)
+            wrong = self._timer.check_walk(kernel, Job(address, call, count, walk=calls.walk))
+        else:
+            wrong = self._timer.check(kernel, address, call)
+        if wrong:
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly at {case.name}: {wrong}")
 
-    def _rows(self, block: Block) -> list[_Row]:
+    def _rows(self, block: Block, calls: Calls) -> list[_Row]:
         """An empty row for each case; a twin has the loops of the kernel that it repeats."""
         rows: dict[Case, _Row] = {}
         for case in sorted(block.cases, key=lambda case: case.kernel != base_name(case.kernel)):
             fixed = self._work.fixed.get(case.name)
             base = rows.get(Case(base_name(case.kernel), case.point))
             if fixed:
-                rows[case] = _Row(case, *fixed)
+                rows[case] = _Row(case, *fixed, calls)
             elif base:
                 slowed = case.kernel.endswith(SLOWED)
-                rows[case] = _Row(case, base.loops, self._delay(base) if slowed else 0)
+                rows[case] = _Row(case, base.loops, self._delay(base) if slowed else 0, calls)
             else:
-                rows[case] = _Row(case, self._fill_chunk(case), 0)
+                rows[case] = _Row(case, calls.length or self._fill_chunk(case, calls), 0, calls)
         return [rows[case] for case in block.cases]
 
     def _job(self, row: _Row) -> Job:
         address = self._kernel(row.case).addresses[self._phase]
-        warmups = int(row.loops > 1)  # a single long call follows one that left the same lines
-        return Job(address, self._call(row.case.point), row.loops, warmups, row.spin)
+        calls = row.calls
+        call = self._call(row.case.point, calls)
+        warmups = calls.warmups(row.loops)
+        return Job(address, call, row.loops, warmups, row.spin, calls.walk, calls.is_fenced)
 
     def _wall_ns(self, row: _Row) -> int:
         self._timer.load([self._job(row)])
         return max(1, self._timer.run(0).wall_ns)
 
-    def _fill_chunk(self, case: Case) -> int:
+    def _fill_chunk(self, case: Case, calls: Calls) -> int:
         """The number of calls that fills a chunk, from the fastest of three tries."""
         wanted, loops = self._work.plan.chunk_ns, 1
-        while (wall := self._wall_ns(_Row(case, loops, 0))) < wanted / 4 and loops < _LOOPS_MAX:
+        while (wall := self._wall_ns(_Row(case, loops, 0, calls))) < wanted / 4 and (
+            loops < _LOOPS_MAX
+        ):
             loops = max(2 * loops, loops * wanted // (3 * wall))
-        wall = min(wall, *(self._wall_ns(_Row(case, loops, 0)) for _ in range(2)))
+        wall = min(wall, *(self._wall_ns(_Row(case, loops, 0, calls)) for _ in range(2)))
         return max(1, math.ceil(loops * wanted / wall))
 
     def _delay(self, row: _Row) -> int:
@@ -254,7 +224,7 @@ def _pin(cpu: int) -> None:
 
 def _areas(plan: Plan) -> tuple[native.Area, native.Area]:
     """Source and destination for the plan's largest copy, written before any timing."""
-    largest = max(block.point.size for block in plan.blocks) + 2 * PAGE
+    largest = max(walks.reach(plan, block.point) for block in plan.blocks) + PAGE
     return native.Area(largest, seed=1), native.Area(largest, seed=2)
 
 

@@ -14,11 +14,14 @@ class Timer(Protocol):
     def load(self, jobs: Sequence[Job]) -> None:
         """Keeps the jobs that `run` times."""
 
-    def run(self, index: int) -> Value:
-        """One chunk of a job."""
+    def run(self, index: int, first: int = 0) -> Value:
+        """One chunk of a job, whose walk, if it has one, starts at its call number `first`."""
 
     def core_ghz(self) -> float:
         """Core cycles per ns."""
 
     def check(self, kernel: Kernel, address: int, call: Call) -> object | None:
         """None if the copy is right, else what is wrong."""
+
+    def check_walk(self, kernel: Kernel, job: Job) -> object | None:
+        """None if the first `loops` calls of the job's walk copy rightly, else what is wrong."""

@@ -9,7 +9,10 @@ import numpy as np
 
 from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, compared, losses, verdict
 from bench.evidence.claims import Context, Finding, judge
-from bench.evidence.estimates import Selection, Table, noise
+from bench.evidence.clock import core_ghz, cycles
+from bench.evidence.estimates import Selection, Table
+from bench.evidence.intervals import ratio, time
+from bench.evidence.noise import noise
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
@@ -144,9 +147,9 @@ def recovery(table: Table) -> Iterator[Section]:
         return
     faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))
     at = {point.fault: row for row, point in enumerate(once.points)}
-    times = {kernel: once.time(kernel) for kernel in once.kernels}
+    times = {kernel: time(once, kernel) for kernel in once.kernels}
     rows = tuple(
-        (kernel, *(_once(time, at[fault]) for fault in faults)) for kernel, time in times.items()
+        (kernel, *(_once(cost, at[fault]) for fault in faults)) for kernel, cost in times.items()
     )
     caption = (
         f"One copy of {format_size(once.points[0].size)} that meets its first bad byte in the "
@@ -162,11 +165,11 @@ RECOVERY_NOTE = (
 )
 
 
-def _once(time: Interval, row: int) -> str:
+def _once(cost: Interval, row: int) -> str:
     """`2.31 [2.29, 2.35]` in microseconds; a dash where the strategy has no way."""
-    if np.isnan(time.mid[row]):
+    if np.isnan(cost.mid[row]):
         return "-"
-    mid, low, high = (float(end[row]) * 1e6 for end in (time.mid, time.low, time.high))
+    mid, low, high = (float(end[row]) * 1e6 for end in (cost.mid, cost.low, cost.high))
     return f"{mid:.2f} [{low:.2f}, {high:.2f}]"
 
 
@@ -203,9 +206,10 @@ class _Columns:
     def __init__(self, table: Table, kernel: str) -> None:
         self._table = table
         self._kernel = kernel
-        self._time = table.time(kernel)
-        self._ratio = table.ratio(kernel, "memcpy") if table.has("memcpy") else None
-        self._spread: Spread = spread(np.log(table.cycles(kernel)), table.phases)
+        self._ghz = core_ghz(table)
+        self._time = time(table, kernel)
+        self._ratio = ratio(table, kernel, "memcpy") if table.has("memcpy") else None
+        self._spread: Spread = spread(np.log(cycles(table, kernel)), table.phases)
 
     def cells(self, row: int) -> tuple[str, ...]:
         """The table's cells; empty where the kernel was not measured."""
@@ -213,7 +217,6 @@ class _Columns:
         if np.isnan(seconds):
             return ()
         size = self._table.points[row].size
-        cycles = seconds * 1e9 * self._table.core_ghz
         is_empty = self._kernel.split(":")[-1] in ("null", "bridge_null")
         return (
             self._kernel,
@@ -225,7 +228,7 @@ class _Columns:
                 if is_empty
                 else (
                     format_number(gigabytes_per_second(size, seconds)),
-                    format_number(size / cycles),
+                    format_number(size / (seconds * 1e9 * self._ghz)),
                 )
             ),
             _plain(self._ratio.mid[row] if self._ratio else np.nan),

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from bench.evidence.claims import Finding
+from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_ratio
 from bench.evidence.spread import by_phase
 from bench.model import Scalar
 from bench.present.document import Grid
@@ -74,7 +76,7 @@ def _single(table: Table, _: Findings) -> str:
     ]
     if not rows or not table.has("fragile", "fast_string"):
         return "Not measured in this file; --size 8 --delta 0 adds it."
-    ratio = table.mean_ratio("fragile", "fast_string", rows)
+    ratio = mean_ratio(table, "fragile", "fast_string", rows)
     return f"At 8 B, aligned, fragile takes {float(ratio.mid):.2f} of the default's time."
 
 
@@ -99,7 +101,7 @@ def _pinned(cpu: Scalar) -> str:
 def _placement(table: Table, findings: Findings) -> str:
     if not table.has("fragile"):
         return _claim("placement")(table, findings)
-    medians = by_phase(np.log(table.cycles("fragile")), table.phases)
+    medians = by_phase(np.log(cycles(table, "fragile")), table.phases)
     known = np.isfinite(medians).all(axis=1)
     if not known.any():
         return "Not every phase has a process."
@@ -142,7 +144,7 @@ _DEMANDS: tuple[tuple[str, Answer], ...] = (
         "Cycle counter, fences, null function",
         lambda table, _: (
             f"Wall clock around chunks of 25 us or one longer call, core clock measured "
-            f"({format_number(table.core_ghz)} GHz), the empty call beside it; no fences, as "
+            f"({format_number(core_ghz(table))} GHz), the empty call beside it; no fences, as "
             "chunks are long."
         ),
     ),

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.evidence import intervals
 from bench.evidence.classes import geometry_class
-from bench.evidence.estimates import Noise, Table
+from bench.evidence.clock import core_ghz
+from bench.evidence.estimates import Table
+from bench.evidence.noise import Noise
 from bench.evidence.stats import LEAST, Interval
 from bench.model import Point, Scalar
 from bench.units import format_duration, format_number, format_size
@@ -54,7 +57,7 @@ def heading(table: Table) -> str:
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
         f"{many(len(table.points), 'point')}, {many(len(table.kernels), 'kernel')}, core clock "
-        f"{format_number(table.core_ghz)} GHz. File {file_name(table.study.source)}, sources "
+        f"{format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, sources "
         f"{fact(facts, 'source_hash')[:12]}.{note}"
     )
 
@@ -94,7 +97,7 @@ def noise_text(seen: Noise) -> str:
 def cases(table: Table) -> Iterator[dict[str, Scalar | None]]:
     """Every case for machines: its parameters, ns per call and the interval's ends."""
     for kernel in table.kernels:
-        time = table.time(kernel)
+        time = intervals.time(table, kernel)
         for row, point in enumerate(table.points):
             if not np.isnan(time.mid[row]):
                 yield {

@@ -67,6 +67,26 @@ int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_
 }
 
 /*
+ * Copies once for each of `loops` entries of a walk from `first` on; the index of the
+ * first entry whose copy is wrong, with `out` filled, or -1.
+ */
+int64_t copymc_check_walk(const struct copymc_job *job, int counts, struct copymc_verdict *out)
+{
+	for (uint64_t i = 0; i < job->loops; i++) {
+		uint64_t at = (job->first + i) % job->count;
+		const struct copymc_entry *entry = job->entries + at;
+
+		if (copymc_check(job->kernel, counts, (char *)job->dst + entry->dst,
+				 (const char *)job->src + entry->src, entry->size, out)) {
+			out->dst_offset = entry->dst;
+			out->src_offset = entry->src;
+			return (int64_t)at;
+		}
+	}
+	return -1;
+}
+
+/*
  * Every size 0..last_size at every pair of offsets modulo 64; stops at the
  * first violation. dst and src point at 64-byte aligned areas with MARGIN
  * writable bytes in front and last_size + 2 * MARGIN behind.

@@ -25,15 +25,29 @@ extern const char copymc_source_hash[];
 extern const char copymc_compiler[];
 extern const int copymc_debug_build;
 
-/* One chunk of copies. */
+/* One call of a walk: offsets from the areas' starts, in bytes. */
+struct copymc_entry {
+	uint32_t size;
+	uint32_t src;
+	uint32_t dst;
+};
+
+/*
+ * One chunk of copies: the same call `loops` times, or, where there are entries,
+ * a walk over them from `first` on, again from the start after the last.
+ */
 struct copymc_job {
 	copymc_fn kernel;
 	void *dst;
 	const void *src;
 	uint64_t size;
 	uint64_t loops;		/* timed calls */
-	uint64_t warmups;	/* calls before them */
+	uint64_t warmups;	/* calls before them; of a walk, those of the entries before `first` */
 	uint64_t spin;		/* true, known delay in groups of 16 dependent additions */
+	const struct copymc_entry *entries;
+	uint64_t count;		/* of entries */
+	uint64_t first;		/* entry */
+	uint32_t fenced;	/* each call waits until the one before it is done and stored */
 };
 
 /* One timed chunk and what the gate needs to judge it. */
@@ -58,6 +72,7 @@ struct copymc_verdict {
 };
 int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_t size,
 		 struct copymc_verdict *out);
+int64_t copymc_check_walk(const struct copymc_job *job, int counts, struct copymc_verdict *out);
 int copymc_check_small(copymc_fn kernel, int counts, void *dst, void *src,
 		       size_t last_size, struct copymc_verdict *out);
 void copymc_fill(void *area, size_t size, uint64_t seed);

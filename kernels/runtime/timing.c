@@ -28,11 +28,11 @@ static uint32_t involuntary_switches(void)
 }
 
 /*
- * One chunk: the warm-up is not timed. The loop keeps all it needs in
- * registers: a load from memory in it could alias with the kernel's stores,
- * and would for one kernel and not for its twin.
+ * The same call again and again: the warm-up is not timed. The loop keeps all it
+ * needs in registers: a load from memory in it could alias with the kernel's
+ * stores, and would for one kernel and not for its twin.
  */
-static __attribute__((noinline)) uint64_t chunk(const struct copymc_job *job)
+static __attribute__((noinline)) uint64_t repeated(const struct copymc_job *job)
 {
 	const copymc_fn kernel = job->kernel;
 	void *const dst = job->dst;
@@ -49,6 +49,74 @@ static __attribute__((noinline)) uint64_t chunk(const struct copymc_job *job)
 	if (job->spin)
 		copymc_add_chain_p0(job->spin);
 	return now(CLOCK_MONOTONIC) - start;
+}
+
+/* Nothing runs ahead of what was called before, and no store is still on its way. */
+static inline void wait_for_stores(void)
+{
+	__asm__ volatile("mfence\n\tlfence" ::: "memory");
+}
+
+static __attribute__((noinline)) uint64_t fenced(const struct copymc_job *job)
+{
+	const copymc_fn kernel = job->kernel;
+	void *const dst = job->dst;
+	const void *const src = job->src;
+	const size_t size = job->size;
+	uint64_t start, left;
+
+	for (left = job->warmups; left; left--)
+		kernel(dst, src, size);
+	left = job->loops;
+	wait_for_stores();
+	start = now(CLOCK_MONOTONIC);
+	for (; left; left--) {
+		kernel(dst, src, size);
+		wait_for_stores();
+	}
+	return now(CLOCK_MONOTONIC) - start;
+}
+
+/* Calls that follow the entries from `entry` on; the entry after the last of them. */
+static inline const struct copymc_entry *calls(const struct copymc_job *job, uint64_t left,
+					       const struct copymc_entry *entry)
+{
+	const struct copymc_entry *const begin = job->entries, *const end = begin + job->count;
+	const copymc_fn kernel = job->kernel;
+	char *const dst = job->dst;
+	const char *const src = job->src;
+
+	for (; left; left--) {
+		kernel(dst + entry->dst, src + entry->src, entry->size);
+		if (++entry == end)
+			entry = begin;
+	}
+	return entry;
+}
+
+/*
+ * A walk. Its entries are read from memory, one after the other; that cost is the
+ * same for every kernel and is that of `null` on the same walk.
+ */
+static __attribute__((noinline)) uint64_t walked(const struct copymc_job *job)
+{
+	uint64_t before = job->count - job->warmups % job->count;
+	const struct copymc_entry *entry = job->entries + (job->first + before) % job->count;
+	uint64_t start;
+
+	entry = calls(job, job->warmups, entry);
+	start = now(CLOCK_MONOTONIC);
+	calls(job, job->loops, entry);
+	if (job->spin)
+		copymc_add_chain_p0(job->spin);
+	return now(CLOCK_MONOTONIC) - start;
+}
+
+static uint64_t chunk(const struct copymc_job *job)
+{
+	if (job->entries)
+		return walked(job);
+	return job->fenced ? fenced(job) : repeated(job);
 }
 
 /* Times one chunk, between the readings by which the gate judges it. */

@@ -14,7 +14,8 @@ from bench.evidence.claims.claim import (
     Finding,
     absent,
 )
-from bench.evidence.estimates import Table, noise
+from bench.evidence.estimates import Table
+from bench.evidence.noise import noise
 from bench.evidence.stats import LEAST
 
 _SMALL, _LARGE = 64, 1 << 20  # sizes between which the twin speaks for the run

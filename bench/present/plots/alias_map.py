@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import ratio
 from bench.evidence.stats import Floats
 from bench.present.hover import group_name
 from bench.present.plots import style
@@ -19,8 +20,8 @@ _READABLE = 30  # cells in a row up to which numbers fit
 
 def matrix(table: Table) -> tuple[list[tuple[int, int]], list[int], Floats]:
     """Geometries (src_offset, delta), sizes and the ratio of times, shape (geometries, sizes)."""
-    ratio = table.ratio(KERNEL, BASELINE).mid
-    found = {(p.src_offset, p.delta, p.size): ratio[i] for i, p in enumerate(table.points)}
+    mid = ratio(table, KERNEL, BASELINE).mid
+    found = {(p.src_offset, p.delta, p.size): mid[i] for i, p in enumerate(table.points)}
     geometries = sorted({(p.src_offset, p.delta) for p in table.points})
     sizes = sorted({p.size for p in table.points})
     cells = [[found.get((*pair, size), np.nan) for size in sizes] for pair in geometries]

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_times
 from bench.evidence.stats import Interval
 from bench.present.plots import style
 from bench.units import format_size
@@ -17,7 +18,7 @@ LARGEST = 512
 
 def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
     """Nanoseconds of a call by size, geometric mean over the geometries of the panel."""
-    time = table.mean_time(kernel, list(rows.values()))
+    time = mean_times(table, kernel, list(rows.values()))
     return Interval(time.mid * 1e9, time.low * 1e9, time.high * 1e9, time.count)
 
 

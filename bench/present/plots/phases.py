@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench.evidence.clock import phase_cycles
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats, nan_median
 from bench.model import PHASES
@@ -18,7 +19,7 @@ def lines(table: Table, kernel: str) -> tuple[list[int], Floats]:
 
     The second has shape (sizes, phases): median over all geometries, in percent.
     """
-    cycles = table.phase_cycles(kernel)
+    cycles = phase_cycles(table, kernel)
     relative = 100 * (cycles / nan_median(cycles)[:, None] - 1)
     sizes = sorted({point.size for point in table.points})
     rows = [[i for i, p in enumerate(table.points) if p.size == size] for size in sizes]

@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_ratios
 from bench.evidence.stats import Interval
 from bench.present.plots import style
 
@@ -15,7 +16,7 @@ BASELINE = "memcpy"
 
 def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
     """Paired time ratio by size, geometric mean over the geometries of the panel."""
-    return table.mean_ratios(kernel, BASELINE, list(rows.values()))
+    return mean_ratios(table, kernel, BASELINE, list(rows.values()))
 
 
 def figure(table: Table) -> Figure | None:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.evidence.estimates import Selection, Table
+from bench.evidence.intervals import time
 from bench.evidence.stats import Interval
 from bench.present.hover import group_name
 from bench.present.plots import style
@@ -20,9 +21,9 @@ def bars(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
     order = [next(i for i, p in enumerate(once.points) if p.fault == fault) for fault in faults]
     times = {}
     for kernel in once.kernels:
-        time = once.time(kernel)
-        mid, low, high = (1e6 * end[order] for end in (time.mid, time.low, time.high))
-        times[kernel] = Interval(mid, low, high, time.count[order])
+        cost = time(once, kernel)
+        mid, low, high = (1e6 * end[order] for end in (cost.mid, cost.low, cost.high))
+        times[kernel] = Interval(mid, low, high, cost.count[order])
     return list(once.kernels), faults, times
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_times
 from bench.evidence.stats import Floats
 from bench.present.plots import style
 
@@ -28,7 +29,7 @@ class Line:
 def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Line:
     """Throughput by size, geometric mean over the geometries of the panel."""
     sizes = np.array(list(rows), dtype=float)
-    time = table.mean_time(kernel, list(rows.values()))
+    time = mean_times(table, kernel, list(rows.values()))
     mid, low, high = (sizes / end / 1e9 for end in (time.mid, time.high, time.low))
     return Line(sizes, mid, low, high)
 

@@ -1,0 +1,311 @@
+"""The grammar of the command line: argv in, one frozen record out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench import cli
+from bench.cli.grammar import parse
+from bench.cli.requests import (
+    Cases,
+    CompareFiles,
+    CompareTrees,
+    Effort,
+    Environ,
+    InfoRequest,
+    OneCase,
+    Place,
+    PlotRequest,
+    ReportRequest,
+    Request,
+    RunRequest,
+    Trees,
+    VerifyRequest,
+)
+from bench.machine.contract import CopyCase
+from bench.measure.plan import PRESETS
+from bench.model import CopymcError
+
+A, B = Path("a"), Path("b")
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        (("info",), InfoRequest(json=False)),
+        (("run",), RunRequest()),
+        (("verify",), VerifyRequest()),
+        (("compare", "a", "b"), CompareFiles(A, B)),
+        (("compare",), CompareTrees(RunRequest(effort=Effort(preset="quick")))),
+        (("report", "a"), ReportRequest((A,))),
+        (("plot", "a"), PlotRequest((A,))),
+    ],
+)
+def test_a_command_without_options_asks_for_the_defaults_of_its_record(
+    words: Sequence[str], request_: Request
+) -> None:
+    assert parse(words) == request_
+
+
+def test_the_defaults_are_those_of_the_help() -> None:
+    run = RunRequest()
+    assert run.cases == Cases((), (), (), (), (), ())
+    assert run.trees == Trees((), None, None, (), "uncopied")
+    assert run.effort == Effort("default", None, None, None)
+    assert run.environ == Environ((), everything=False)
+    assert run.place == Place(None, None)
+    assert (run.residency, run.mixes, run.plot, run.verify) == ("hot", (), False, False)
+    files = CompareFiles(A, B)
+    assert (files.control, files.margin, files.fail_above) == ("auto", None, None)
+    assert (files.format, ReportRequest((A,)).format) == ("text", "text")
+    assert PlotRequest((A,)).formats == ("png", "svg")
+
+
+def test_run_asks_for_all_that_its_options_say() -> None:
+    words = (
+        "run --preset full --kernel memcpy,fra* --linux t@v1 --linux u --patch p "
+        "--features erms,fsrm --symbol f --symbol g --contract status --size 4K,64..128 "
+        "--delta 0,8,4095 --src-offset 1 --processes 6 --affinity 3-4,1 "
+        "--inherit-environ A,B --copy-env --seed 7 --label l --output o "
+        "--plot --verify --mix page --mix file"
+    )
+    assert parse(words.split()) == RunRequest(
+        cases=Cases(("memcpy", "fra*"), (64, 128, 4096), (0, 8, 4095), (1,)),
+        trees=Trees(("t@v1", "u"), Path("p"), ("erms", "fsrm"), ("f", "g"), "status"),
+        effort=Effort("full", 6, (1, 3, 4), 7),
+        environ=Environ(("A", "B"), everything=True),
+        place=Place(Path("o"), "l"),
+        mixes=("page", "file"),
+        plot=True,
+        verify=True,
+    )
+
+
+def test_verify_asks_for_all_that_its_options_say() -> None:
+    words = (
+        "verify --kernel fragile --linux t --fault guard,poison --allow-lethal "
+        "--case size=24,src_fault=13,phase=16 --payload --json"
+    )
+    assert parse(words.split()) == VerifyRequest(
+        kernels=("fragile",),
+        trees=Trees(("t",)),
+        faults=("guard", "poison"),
+        allow_lethal=True,
+        case=OneCase(CopyCase(24, src_fault=13), phase=16),
+        payload=True,
+        json=True,
+    )
+
+
+def test_compare_of_files_asks_for_all_that_its_options_say() -> None:
+    words = (
+        "compare a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --control fragile "
+        "--margin 5% --fail-above 0.5 --format json --output o"
+    )
+    assert parse(words.split()) == CompareFiles(
+        base=A,
+        new=B,
+        cases=Cases(("memcpy",), (64,), (8,), (1,)),
+        control="fragile",
+        margin=0.05,
+        fail_above=0.005,
+        format="json",
+        output=Path("o"),
+    )
+
+
+def test_a_comparison_without_a_control_compares_seconds() -> None:
+    request = parse(("compare", "a", "b", "--control", "none"))
+    assert isinstance(request, CompareFiles)
+    assert request.control is None
+
+
+def test_compare_of_trees_is_a_run_and_a_limit() -> None:
+    words = ("--linux", "t", "--linux", "u", "--size", "64", "--preset", "full", "--seed", "2")
+    measured = parse(("run", *words))
+    assert parse(("compare", *words, "--fail-above", "5")) == CompareTrees(measured, 0.05)  # type: ignore[arg-type]
+
+
+def test_report_asks_for_all_that_its_options_say() -> None:
+    words = (
+        "report a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --geometry 0,odd "
+        "--format html --output o --cases --mix page"
+    )
+    assert parse(words.split()) == ReportRequest(
+        files=(A, B),
+        cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "odd src_offset")),
+        mixes=("page",),
+        all_cases=True,
+        format="html",
+        output=Path("o"),
+    )
+
+
+def test_plot_asks_for_all_that_its_options_say() -> None:
+    words = "plot a b --geometry other --format pdf --format svg --output o"
+    assert parse(words.split()) == PlotRequest(
+        files=(A, B),
+        cases=Cases(geometries=("delta other",)),
+        formats=("pdf", "svg"),
+        output=Path("o"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "processes"),
+    [
+        ("--preset quick", None),
+        ("--preset quick --rigorous", 2 * PRESETS["quick"].processes),
+        ("--preset full --fast", PRESETS["full"].processes // 2),
+        ("--processes 7", 7),
+        ("--processes 7 --rigorous", 14),
+        ("--processes 7 --fast", 3),
+        ("--processes 1 --fast", 1),
+    ],
+)
+def test_an_effort_is_a_number_of_processes(words: str, processes: int | None) -> None:
+    request = parse(("run", *words.split()))
+    assert isinstance(request, RunRequest)
+    assert request.effort.processes == processes
+
+
+SAMPLES = {
+    "--affinity": "1",
+    "--case": "size=1",
+    "--contract": "plain",
+    "--control": "fragile",
+    "--delta": "8",
+    "--dst-offset": "8",
+    "--fail-above": "5",
+    "--fault": "guard",
+    "--features": "erms",
+    "--geometry": "odd",
+    "--inherit-environ": "A",
+    "--kernel": "memcpy",
+    "--label": "l",
+    "--linux": "u",
+    "--margin": "5",
+    "--mix": "page",
+    "--output": "o",
+    "--patch": "p",
+    "--preset": "full",
+    "--processes": "3",
+    "--seed": "3",
+    "--size": "64",
+    "--src-offset": "1",
+    "--symbol": "f",
+    **dict.fromkeys(("--allow-lethal", "--cases", "--copy-env", "--fast", "--json"), ""),
+    **dict.fromkeys(("--payload", "--plot", "--rigorous", "--verify"), ""),
+}
+"""A value of each option that is not its default; empty for one that takes none."""
+
+FORMATS = {"plot": "pdf", "report": "json", "compare": "json"}
+ONE_VALUE = {"--help", "--residency"}  # no second value to tell from the default
+TAKEN_ALONE = {"--preset", "--contract"}  # a comparison of files cannot tell them from the default
+
+
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[str, ...]]:
+    """Each option in the command's help with its sample, which fails where there is none."""
+    with pytest.raises(SystemExit):
+        parse((command, "--help"))
+    listed = re.findall(r"^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)
+    for option in sorted({*listed} - ONE_VALUE):
+        sample = FORMATS[command] if option == "--format" else SAMPLES[option]
+        yield (option, sample) if sample else (option,)
+
+
+def fields(record: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """The path and value of every field that is no record itself."""
+    if not dataclasses.is_dataclass(record) or name.endswith(".case"):
+        yield name, record
+        return
+    for field in dataclasses.fields(record):
+        yield from fields(getattr(record, field.name), f"{name}.{field.name}")
+
+
+def changed(before: Request, after: Request) -> set[str]:
+    """The fields in which two records differ."""
+    one, two = dict(fields(before)), dict(fields(after))
+    assert one.keys() == two.keys()
+    return {name for name in one if one[name] != two[name]}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("info",),
+        ("run", "--linux", "t"),
+        ("verify", "--linux", "t"),
+        ("report", "a"),
+        ("plot", "a"),
+    ],
+)
+def test_every_option_lands_in_exactly_one_field(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, options = parse(words), list(options_of(words[0], capsys))
+    landed = {option: changed(before, parse((*words, *option))) for option in options}
+    assert landed
+    assert {option for option, names in landed.items() if len(names) != 1} == set()
+
+
+@pytest.mark.parametrize("words", [("compare", "a", "b"), ("compare", "--linux", "t")])
+def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = parse(words)
+    for option in options_of("compare", capsys):
+        try:
+            after = parse((*words, *option))
+        except CopymcError as error:
+            assert re.search(f"^{option[0]} is for a comparison|^compare needs", str(error))  # noqa: PT017
+        else:
+            ignored = option[0] in TAKEN_ALONE and isinstance(before, CompareFiles)
+            assert len(changed(before, after)) == 1 - ignored, option
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("run --size 4X", "size '4X'"),
+        ("run --size=", "size ''"),
+        ("run --delta 5000", "delta '5000'"),
+        ("run --src-offset y", "src_offset 'y'"),
+        ("run --affinity x", "--affinity 'x' is not a list of CPUs"),
+        ("run --processes 0", "argument --processes: '0' is not a whole number"),
+        ("run --patch p", "--patch needs a --linux"),
+        ("report a --geometry q", "geometry 'q' is not one of"),
+        ("compare a b --margin x", "argument --margin: 'x' is not a percentage"),
+        ("compare a b --copy-env", "--copy-env is for a comparison"),
+        ("verify --case size=x", "--case 'size=x' is not one of"),
+        ("verify --case src_fault=1", "size is missing"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_any_stage_starts(words: str, hint: str) -> None:
+    with pytest.raises(CopymcError, match=re.escape(hint)):
+        parse(words.split())
+
+
+def test_a_request_cannot_be_written_to() -> None:
+    for request in (parse(("run",)), parse(("run",)).cases):  # type: ignore[union-attr]
+        for field in dataclasses.fields(request):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(request, field.name, None)
+
+
+def test_every_request_has_one_stage() -> None:
+    assert set(cli.STAGES) == set(Request.__args__)
+    assert set(cli.STAGES.values()) == {"info", "run", "verify", "compare", "report", "plot"}
+
+
+def test_a_destination_is_named_by_its_offset_or_by_delta_not_by_both() -> None:
+    request = parse(("run", "--src-offset", "8", "--dst-offset", "0,4088"))
+    assert isinstance(request, RunRequest)
+    assert (request.cases.src_offsets, request.cases.dst_offsets) == ((8,), (0, 4088))
+    with pytest.raises(CopymcError, match="--delta and --dst-offset both say where dst is"):
+        parse(("run", "--delta", "8", "--dst-offset", "0"))
