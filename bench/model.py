@@ -44,14 +44,17 @@ class Kernel:
 
     Attributes:
         name: unique; the name on the command line and in every output.
-        contract: what the return value promises: plain, uncopied, status, flagged.
+        contract: what the return value promises: plain, uncopied, status, flagged, or zero
+            (0 after a good copy; a fault is not recovered).
         safe: a bad source byte is touched only once.
-        role: copy (compared), floor (the harness alone), bound (the machine alone).
+        role: copy (compared), floor (the harness alone), bound (the machine alone), image (one
+            outcome of a dispatch).
         needs: CPU features without which it must not run.
         summary: one line for people.
         addresses: entry point at each of PHASES.
         ends: first address after the code at each of PHASES; 0 where it is not ours.
         size_bits: bits of the size argument that count.
+        behind: of a dispatch, start and end at each of PHASES of the routine that it must reach.
 
     """
 
@@ -64,6 +67,7 @@ class Kernel:
     addresses: tuple[int, ...]
     ends: tuple[int, ...]
     size_bits: int = 64
+    behind: tuple[tuple[int, int], ...] = ()
 
     @property
     def counts(self) -> bool:

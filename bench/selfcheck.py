@@ -83,7 +83,8 @@ def _options(preset: str, kernels: Sequence[str], seed: int = 1) -> Options:
 
 def preset_plan(preset: str) -> Plan:
     """The plan of a preset with every kernel that can run here."""
-    return make_plan(_options(preset, [k.name for k in catalog.available() if k.role != "bound"]))
+    copies = [k.name for k in catalog.available() if k.role not in ("bound", "image")]
+    return make_plan(_options(preset, copies))
 
 
 def campaign(plan: Plan) -> Campaign:

@@ -3,7 +3,7 @@
  *
  * KERNEL(symbol, name, contract, safe, role, needs, summary)
  *   symbol    identifier in kernels/x86_64/<name>.S
- *   contract  what the return value promises: plain, uncopied, status, flagged
+ *   contract  what the return value promises: plain, uncopied, status, flagged, zero
  *   safe      1: a bad source byte is touched once only, as real poison demands
  *   role      copy: a kernel to compare; floor: the harness alone;
  *             recovery: compared in the recovery benchmark only;
@@ -20,7 +20,7 @@ KERNEL(memcpy_orig, "memcpy_orig", "plain", 0, "copy", "", "32-byte loop: the ke
 KERNEL(copy_user, "copy_user", "uncopied", 0, "copy", "erms", "loops below 64 bytes, rep movsb above: copy_user since 6.4")
 KERNEL(dispatch_fragile, "dispatch:fragile", "uncopied", 1, "image", "", "copy_mc_to_kernel with the quirk")
 KERNEL(dispatch_fast_string, "dispatch:fast_string", "uncopied", 1, "image", "", "copy_mc_to_kernel with ERMS")
-KERNEL(dispatch_memcpy, "dispatch:memcpy", "plain", 0, "image", "", "copy_mc_to_kernel without either")
+KERNEL(dispatch_memcpy, "dispatch:memcpy", "zero", 0, "image", "", "copy_mc_to_kernel without either")
 LIBC_KERNEL(copymc_flagged, "flagged", "flagged", 0, "recovery", "", "memcpy; a bad page is replaced by zeroes and a flag set")
 LIBC_KERNEL(copymc_signal_then_read, "signal_then_read", "uncopied", 0, "recovery", "", "memcpy; after SIGBUS reads the file in pieces")
 KERNEL(store_string, "store_string", "plain", 0, "bound", "", "rep stosb")

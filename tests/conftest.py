@@ -1,15 +1,19 @@
-"""Small studies of known truth, and a place for compiled code of the tests."""
+"""Small studies of known truth, kernel trees, and a place for compiled code of the tests."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 
+from bench.machine import linux_tree
+from bench.machine.linux_tree import Tree
 from bench.model import PAGE, PHASES, Case, Measured, Point, Process, Scalar, Study
 
 POINT = Point(4096, 0, 0)
@@ -110,3 +114,34 @@ def compile_kernel(tmp_path: Path) -> Callable[[str], int]:
         return int(ctypes.cast(kept[-1].k, ctypes.c_void_p).value or 0)
 
     return build
+
+
+SOURCES_OF_DEBIAN = sorted(Path("/usr/src").glob("linux-source-*.tar.xz"))
+
+
+DEBIAN = range(max(1, len(SOURCES_OF_DEBIAN)))
+"""Numbers for `debian_tree`; at least one, so that a missing package shows."""
+
+
+@cache
+def debian_tree(number: int) -> Tree:
+    """A tree of Debian's linux-source packages; skips or fails where none is installed."""
+    if not SOURCES_OF_DEBIAN and shutil.which("apt-get") is None:
+        pytest.skip("skipped: no tree")
+    assert SOURCES_OF_DEBIAN, "the package linux-source is missing: apt-get install linux-source"
+    return linux_tree.read(str(SOURCES_OF_DEBIAN[number]))
+
+
+@pytest.fixture(scope="session", params=DEBIAN)
+def tree(request: pytest.FixtureRequest) -> Tree:
+    """Each of those trees."""
+    return debian_tree(request.param)
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps what a module builds out of the user's cache."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.machine import catalog, contract, linux_build, linux_tree, native
+from bench.machine import catalog, contract, linux_build, linux_compile, linux_tree, native
 from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
 from bench.measure.verify import Row, check_kernel
@@ -19,25 +17,7 @@ from tests.test_cli import copymc
 GUARD = SOURCES[:1]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    yield
-    patch.undo()
-
-
-SOURCES_OF_DEBIAN = sorted(Path("/usr/src").glob("linux-source-*.tar.xz"))
-
-
-@pytest.fixture(scope="module", params=range(max(1, len(SOURCES_OF_DEBIAN))))
-def tree(request: pytest.FixtureRequest) -> Tree:
-    """A tree of Debian's linux-source packages."""
-    found = SOURCES_OF_DEBIAN[request.param : request.param + 1]
-    if not found and shutil.which("apt-get") is None:
-        pytest.skip("skipped: no tree")
-    assert found, "the Debian package linux-source is missing: apt-get install linux-source"
-    return linux_tree.read(str(found[-1]))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +60,9 @@ def by_side(kernel: Kernel) -> dict[str, Row]:
 def test_every_routine_of_a_real_tree_copies_right_at_every_phase(
     real: tuple[Kernel, ...],
 ) -> None:
-    assert {"copy_mc_fragile", "copy_mc_enhanced_fast_string", "memcpy_orig", "dispatch"} <= {
-        kernel.name.split(":")[1] for kernel in real
-    }
+    names = {kernel.name.split(":")[1] for kernel in real}
+    assert {"copy_mc_fragile", "copy_mc_enhanced_fast_string", "memcpy_orig"} <= names
+    assert {"copy_mc_to_kernel", "copy_mc_to_user"} <= names
     for kernel in real:
         for address in kernel.addresses:
             assert native.check_small(kernel, address, 200) is None, kernel.name
@@ -90,8 +70,7 @@ def test_every_routine_of_a_real_tree_copies_right_at_every_phase(
 
 def test_routines_start_at_their_phases(real: tuple[Kernel, ...]) -> None:
     for kernel in real:
-        if not kernel.name.endswith(":dispatch"):
-            assert tuple(address % 64 for address in kernel.addresses) == PHASES
+        assert tuple(address % 64 for address in kernel.addresses) == PHASES
 
 
 def test_every_routine_of_a_real_tree_keeps_its_contract(real: tuple[Kernel, ...]) -> None:
@@ -107,7 +86,7 @@ def test_every_routine_of_a_real_tree_keeps_its_contract(real: tuple[Kernel, ...
         ("fast_string", "copy_mc_enhanced_fast_string"),
         ("fragile", "copy_mc_fragile"),
         ("memcpy_orig", "memcpy_orig"),
-        ("dispatch", "dispatch"),
+        ("dispatch", "copy_mc_to_kernel"),
     ],
 )
 def test_our_kernels_have_the_verdicts_of_the_trees(
@@ -141,7 +120,8 @@ def test_a_second_build_comes_from_the_cache(tree: Tree, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise AssertionError("the compiler ran")
 
-    monkeypatch.setattr(linux_build, "_run_cc", fail)
+    monkeypatch.setattr(linux_build, "run_cc", fail)
+    monkeypatch.setattr(linux_compile, "run_cc", fail)
     assert linux_build.build(tree) == first
 
 
@@ -190,8 +170,9 @@ def test_compare_pairs_the_routines_of_two_revisions(scratch: Path, tmp_path: Pa
         "--output", str(tmp_path / "c.json.gz"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "copy_mc_fragile\n" in done.stdout
-    assert done.stdout.count("4 KiB  ") == 2
+    routines = ("copy_mc_fragile", "copy_mc_enhanced_fast_string", "copy_mc_to_kernel")
+    assert all(f"\n{name}\n" in done.stdout for name in (*routines, "copy_mc_to_user"))
+    assert done.stdout.count("4 KiB  ") == 4
 
 
 def test_compare_refuses_one_tree_alone(scratch: Path) -> None:
@@ -311,10 +292,10 @@ def test_a_tree_that_would_run_when_loaded_is_refused(text: str) -> None:
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    linux_build._compiler.cache_clear()
+    linux_compile.compiler.cache_clear()
     with pytest.raises(CopymcError, match="no C compiler"):
         linux_build.build(made(RIGHT))
-    linux_build._compiler.cache_clear()
+    linux_compile.compiler.cache_clear()
 
 
 @pytest.mark.parametrize(

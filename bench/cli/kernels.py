@@ -11,15 +11,19 @@ from bench.machine import catalog, linux_build, linux_tree
 from bench.model import Kernel
 
 
-def chosen(patterns: Sequence[str]) -> tuple[Kernel, ...]:
-    """The kernels to run: all that can run here, or those named; the floor is always there."""
+def chosen(patterns: Sequence[str], images: bool = False) -> tuple[Kernel, ...]:
+    """The kernels to run: all that can run here, or those named; the floor is always there.
+
+    images: every state of a dispatch too; without it only those that are named in full.
+    """
     everything = catalog.available()
     if not patterns:
-        return tuple(kernel for kernel in everything if kernel.role != "recovery")
-    names = [kernel.name for kernel in everything]
+        left_out = ("recovery",) if images else ("recovery", "image")
+        return tuple(kernel for kernel in everything if kernel.role not in left_out)
     wanted = {"null"}
     for pattern in patterns:
-        matched = [name for name in names if fnmatchcase(name, pattern)]
+        shown = [k.name for k in everything if images or k.role != "image" or k.name == pattern]
+        matched = [name for name in shown if fnmatchcase(name, pattern)]
         wanted |= set(matched or [catalog.find(pattern).name])
     return tuple(k for k in everything if k.name in wanted or k.role == "bound")
 

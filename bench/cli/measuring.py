@@ -155,7 +155,7 @@ def _verified(kernels: Sequence[Kernel], libraries: tuple[str, ...]) -> dict[str
     if not faults:
         note(f"not verified: {missing[0].name} is unavailable: {missing[0].reason}")
         return {}
-    rows = checked([k for k in kernels if k.role == "copy"], faults, libraries)
+    rows = checked([k for k in kernels if k.role in ("copy", "image")], faults, libraries)
     verified = verdicts.as_json(rows, missing)
     kept = {"kernels": verified["kernels"], "faults": [source.name for source in faults]}
     return {"verified": json.dumps(kept, separators=(",", ":"))}

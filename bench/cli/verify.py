@@ -28,7 +28,7 @@ def main(request: VerifyRequest) -> int:
     if request.payload:
         return _payload(faults, missing, request.json)
     libraries = load_trees(request.trees)
-    kernels = [k for k in chosen(request.kernels) if k.role == "copy"]
+    kernels = to_check(request.kernels)
     named = any("flagged" in pattern for pattern in request.kernels)
     if named or not (request.kernels or libraries):
         kernels.append(catalog.find("flagged"))
@@ -41,6 +41,13 @@ def main(request: VerifyRequest) -> int:
     if request.case:
         return _verify_case(request.case, kernels, faults)
     return _verify_all(request, kernels, faults, missing, libraries)
+
+
+def to_check(patterns: Sequence[str]) -> list[Kernel]:
+    """The copies among the chosen kernels; of a dispatch every state once."""
+    kernels = [k for k in chosen(patterns, images=True) if k.role in ("copy", "image")]
+    states = {k.addresses for k in kernels if k.role == "image"}
+    return [k for k in kernels if k.role == "image" or k.addresses not in states]
 
 
 def _verify_all(

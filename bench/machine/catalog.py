@@ -70,7 +70,7 @@ def find(name: str) -> Kernel:
 
 def quick_check(kernel: Kernel) -> native.Violation | None:
     """The first wrong copy of sizes 0..80 at all offsets modulo 64 and phases; None if right."""
-    if kernel.role not in ("copy", "recovery"):
+    if kernel.role not in ("copy", "recovery", "image"):
         return None
     for address in dict.fromkeys(kernel.addresses):
         if violation := native.check_small(kernel, address, _SMALL):

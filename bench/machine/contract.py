@@ -31,6 +31,7 @@ class Reason(enum.IntEnum):
     ENDLESS = lib.COPYMC_ENDLESS
     STRAYED = lib.COPYMC_STRAYED
     CONVENTION = lib.COPYMC_CONVENTION
+    ROUTINE = lib.COPYMC_ROUTINE
 
     @property
     def text(self) -> str:
@@ -53,6 +54,7 @@ _TEXTS = {
     Reason.ENDLESS: "the fixup meets the same fault for ever",
     Reason.STRAYED: "the kernel left its code: an instruction trapped",
     Reason.CONVENTION: "a register that a callee keeps, or the direction flag, was changed",
+    Reason.ROUTINE: "another routine than the one that this state selects took the fault",
 }
 
 
@@ -147,8 +149,6 @@ class Tally:
 MARGIN: int = lib.COPYMC_MARGIN
 """Bytes in front of a good side's first byte, and around it, that must not change."""
 
-_TABLES = 64  # slots of the runtime
-
 
 @cache
 def own_table() -> int:
@@ -181,7 +181,8 @@ def add_table(start: int, stop: int) -> int:
     """Registers the exception table between two addresses; its handle."""
     handle: int = lib.copymc_table_add(ffi.cast("void *", start), ffi.cast("void *", stop))
     if handle < 0:
-        raise CopymcError("exception table is damaged, or 64 tables are loaded; unload one")
+        most = lib.COPYMC_TABLES
+        raise CopymcError(f"exception table is damaged, or {most} are loaded; unload one")
     return handle
 
 
@@ -194,11 +195,8 @@ def coverage(start: int, end: int) -> tuple[int, int]:
     """Entries of all tables whose instruction lies in [start, end), and those ever taken."""
     present, hit = ffi.new("uint32_t *"), ffi.new("uint32_t *")
     low, high = ffi.cast("void *", start), ffi.cast("void *", end)
-    total = [0, 0]
-    for handle in range(_TABLES):
-        lib.copymc_table_coverage(handle, low, high, present, hit)
-        total = [total[0] + present[0], total[1] + hit[0]]
-    return total[0], total[1]
+    lib.copymc_table_coverage(low, high, present, hit)
+    return present[0], hit[0]
 
 
 def guarded_call(address: int, dst: int, src: int, size: int) -> Outcome:
@@ -243,13 +241,21 @@ class Setup:
         self._c.kernel = ffi.cast("copymc_fn", self.address)
         self._c.plain = self.kernel.contract == "plain"
         self._c.status = self.kernel.contract == "status"
+        self._c.zero = self.kernel.contract == "zero"
         self._c.flagged = self.kernel.contract == "flagged"
         self._c.safe = self.kernel.safe
         self._c.bad_size = self.src.bad_size
         self._c.pristine = pristine
+        self._c.routine_start, self._c.routine_end = self._routine
         for name, where in (("src_start", self.src.start), ("src_bad", self.src.bad),
                             ("dst_start", self.dst.start), ("dst_bad", self.dst.bad)):  # fmt: skip
             setattr(self._c, name, ffi.cast("char *", where))
+
+    @property
+    def _routine(self) -> tuple[int, int]:
+        """Bounds of the code that must take the faults; zeroes where any code may."""
+        behind = self.kernel.behind
+        return behind[self.kernel.addresses.index(self.address)] if behind else (0, 0)
 
     def case(self, case: CopyCase) -> tuple[Reason, Outcome]:
         """Runs and judges one case."""

@@ -1,4 +1,4 @@
-"""Assembles the routines of a kernel tree against the shim, loads them as kernels."""
+"""Builds the routines of a kernel tree and its dispatch, loads them as kernels."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import ctypes
 import hashlib
 import json
 import os
-import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cache as remembered
+from functools import partial
 from pathlib import Path
 
 from bench import cache
-from bench.machine import contract, host, native
+from bench.machine import contract, host, linux_dispatch
+from bench.machine.linux_compile import FEATURES, OPTIONS, SHIM, assembled, compiler, mask, run_cc
+from bench.machine.linux_dispatch import ROUTINES, Dispatch, functions
 from bench.machine.linux_tree import Tree
 from bench.model import PHASES, CopymcError, Kernel
-
-SHIM = native.FOLDER / "shim"
-FEATURES = ("rep_good", "erms", "fsrm", "smap", "fsrs", "always")
-"""Feature words in the order of their bits in the shim."""
 
 _CONTRACTS = {  # contract, whether a bad byte is touched once only
     "copy_mc_fragile": ("uncopied", True),
@@ -36,13 +35,16 @@ _CONTRACTS = {  # contract, whether a bad byte is touched once only
     "__copy_user_nocache": ("status", False),
     "copy_to_nontemporal": ("status", False),
     "__memcpy": ("plain", False),
+    "memcpy": ("plain", False),
     "memcpy_orig": ("plain", False),
     "memcpy_erms": ("plain", False),
     "__memmove": ("plain", False),
     "memmove": ("plain", False),
     "bridged": ("uncopied", False),
     "bridge_null": ("plain", False),
-    "dispatch": ("uncopied", True),
+    "copy_mc_to_kernel": ("uncopied", True),
+    "copy_mc_to_user": ("uncopied", True),
+    "enable_copy_mc_fragile": ("skip", False),
     "copy_mc_fragile_handle_tail": ("skip", False),
     "mcsafe_handle_tail": ("skip", False),
 }
@@ -60,6 +62,7 @@ class Built:
         libraries: one shared object for each of PHASES.
         unknown: global functions whose contract nobody named.
         contracts: (name, contract) of those that the user named.
+        state: what the composed dispatch decides for the features that it was built for.
 
     """
 
@@ -67,6 +70,7 @@ class Built:
     libraries: tuple[Path, ...]
     unknown: tuple[str, ...]
     contracts: tuple[tuple[str, str], ...] = ()
+    state: str = "memcpy"
 
 
 def linux_features() -> tuple[str, ...]:
@@ -94,18 +98,20 @@ def build(
     libraries = tuple(folder / f"phase{phase}.so" for phase in PHASES)
     if not all(library.exists() for library in libraries):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            for phase, library in zip(PHASES, libraries, strict=True):
-                _assemble(tree, chosen, phase, Path(scratch), library)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor() as pool:
+            build_one = partial(_assemble, tree, chosen, Path(scratch))
+            list(pool.map(build_one, PHASES, libraries))
             _keep_starts(tree, chosen, Path(scratch), folder / _STARTS)
     label = tree.label if features is None else f"{tree.label}+{'+'.join(chosen) or 'none'}"
-    return Built(label, libraries, _unknown(libraries[0], named), tuple(named.items()))
+    state = linux_dispatch.taken(features, linux_dispatch.states(_functions(libraries[0])))
+    unknown = _unknown(libraries[0], named)
+    return Built(label, libraries, unknown, tuple(named.items()), state)
 
 
 def _key(tree: Tree, features: Sequence[str]) -> str:
     """A hash of all that decides the machine code."""
     digest = hashlib.sha256()
-    parts = [*sorted(tree.files.items()), ("compiler", _compiler().encode()),
+    parts = [*sorted(tree.files.items()), ("compiler", f"{compiler()} {OPTIONS}".encode()),
              ("features", " ".join(features).encode())]  # fmt: skip
     parts += [(path.name, path.read_bytes()) for path in sorted(SHIM.rglob("*.*"))]
     for name, content in parts:
@@ -113,39 +119,42 @@ def _key(tree: Tree, features: Sequence[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-@remembered
-def _compiler() -> str:
-    """The compiler's version; CopymcError without one."""
-    try:
-        done = subprocess.run(["cc", "--version"], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CopymcError("no C compiler `cc`: --linux needs gcc or clang; install one") from error
-    return done.stdout.splitlines()[0]
-
-
 def _assemble(
-    tree: Tree, features: Sequence[str], phase: int, scratch: Path, library: Path
+    tree: Tree, features: Sequence[str], folder: Path, phase: int, library: Path
 ) -> None:
     """One shared object of all files at one phase, moved into place when it is whole."""
-    options = [f"-DCOPYMC_PHASE={phase}", f"-DCOPYMC_FEATURES={_mask(features)}", f"-I{SHIM}"]
-    objects = [
-        _object(path, content, options, scratch) for path, content in sorted(tree.files.items())
-    ]
+    scratch = folder / library.stem
+    scratch.mkdir()
+    options = [f"-DCOPYMC_PHASE={phase}", mask(features)]
+    objects = _routines(tree, options, scratch)
     text = b"".join(tree.files.values())
     bridged = ["-DCOPYMC_BRIDGED=rep_movs_alternative"] if b"rep_movs_alternative" in text else []
-    objects.append(
-        _run_cc([*options, *bridged, "-c", str(SHIM / "bridge.S")], scratch / "bridge.o")
-    )
-    target = _dispatch_target(text)
-    dispatch = [f"-DCOPYMC_DISPATCH={target}"] if target else []
-    glue = ["-O2", "-fPIC", "-fno-builtin", *dispatch, "-c", str(SHIM / "glue.c")]
-    objects.append(_run_cc(glue, scratch / "glue.o"))
+    bridge = [*options, *bridged, f"-I{SHIM}", "-D__ASSEMBLY__", "-c", str(SHIM / "bridge.S")]
+    glue = ["-O2", "-fPIC", "-fno-builtin", "-c", str(SHIM / "glue.c")]
+    others = [run_cc(bridge, scratch / "bridge.o"), run_cc(glue, scratch / "glue.o")]
+    if linux_dispatch.FILE in tree.files:
+        others += _dispatch(tree, features, objects).images(phase, scratch)
     whole = scratch / library.name
-    _run_cc(
-        ["-shared", "-nostdlib", "-Wl,-Bsymbolic,-z,noexecstack,-z,now", *map(str, objects)], whole
-    )
+    flags = ["-shared", "-nostdlib", "-Wl,-Bsymbolic,-z,noexecstack,-z,now,-z,defs"]
+    run_cc([*flags, *map(str, [*objects, *others])], whole, tree.label)
     _refuse_constructors(whole, tree.label)
     whole.replace(library)
+
+
+def _routines(tree: Tree, options: Sequence[str], scratch: Path) -> list[Path]:
+    """The tree's assembly, a file an object."""
+    return [
+        assembled(path, content, options, scratch / f"{Path(path).stem}.o")
+        for path, content in sorted(tree.files.items())
+        if path.endswith(".S")
+    ]
+
+
+def _dispatch(tree: Tree, features: Sequence[str], objects: Sequence[Path]) -> Dispatch:
+    """The tree's dispatch beside its assembled routines; an era's memcpy() is an alias."""
+    names = {name for built in objects for name in functions(built)}
+    memcpy = "__memcpy" if "__memcpy" in names else "memcpy"
+    return Dispatch(tree.files[linux_dispatch.FILE], features, memcpy)
 
 
 def _refuse_constructors(library: Path, label: str) -> None:
@@ -162,14 +171,12 @@ def _refuse_constructors(library: Path, label: str) -> None:
 
 def _keep_starts(tree: Tree, features: Sequence[str], scratch: Path, target: Path) -> None:
     """Notes where each function starts in its file when nobody moves it to a phase."""
-    options = ["-DCOPYMC_NATURAL", "-DCOPYMC_PHASE=0", f"-DCOPYMC_FEATURES={_mask(features)}"]
-    found: dict[str, int] = {}
-    for path, content in sorted(tree.files.items()):
-        built = _object(path, content, [*options, f"-I{SHIM}"], scratch)
-        done = subprocess.run(["nm", str(built)], check=True, capture_output=True, text=True)
-        rows = [row for line in done.stdout.splitlines() if len(row := line.split()) == 3]
-        found |= {row[2]: int(row[0], 16) for row in rows if row[1] == "T"}
-    target.write_text(json.dumps(found))
+    options = ["-DCOPYMC_NATURAL", "-DCOPYMC_PHASE=0", mask(features)]
+    objects = _routines(tree, options, scratch)
+    starts = {name: at for built in objects for name, at in functions(built).items()}
+    if linux_dispatch.FILE in tree.files:
+        starts |= _dispatch(tree, features, objects).starts(scratch)
+    target.write_text(json.dumps(starts))
 
 
 def moved(base: Built, new: Built) -> dict[str, int]:
@@ -178,73 +185,6 @@ def moved(base: Built, new: Built) -> dict[str, int]:
         json.loads(built.libraries[0].with_name(_STARTS).read_text()) for built in (base, new)
     )
     return {name: after[name] - at for name, at in before.items() if after.get(name, at) != at}
-
-
-def _mask(features: Sequence[str]) -> int:
-    return sum(1 << FEATURES.index(word) for word in features)
-
-
-def _dispatch_target(text: bytes) -> str:
-    """The routine that copy_mc_to_kernel() of this tree runs here; empty if it has none."""
-    name = {"fragile": "copy_mc_fragile", "fast_string": "copy_mc_enhanced_fast_string"}.get(
-        host.copy_path().path, ""
-    )
-    return name if name and name.encode() in text else ""
-
-
-def _object(path: str, content: bytes, options: Sequence[str], scratch: Path) -> Path:
-    """One file assembled; it may read the shim and nothing else."""
-    stem = Path(path).stem
-    source, plain = scratch / f"{stem}.S", scratch / f"{stem}.s"
-    source.write_bytes(content)
-    words = ["-nostdinc", "-D__ASSEMBLY__", "-D__ASSEMBLER__=1", "-DCONFIG_X86_64",
-             "-DCONFIG_X86_MCE", "-include", str(SHIM / "shim.h")]  # fmt: skip
-    headers = scratch / f"{stem}.d"
-    _run_cc(
-        [*options, *words, "-E", "-MMD", "-MF", str(headers), str(source)], plain, path, content
-    )
-    _refuse_foreign(headers, (SHIM, source), path)
-    inputs = scratch / f"{stem}.in"
-    target = _run_cc(["-c", f"-Wa,--MD,{inputs}", str(plain)], scratch / f"{stem}.o", path, content)
-    _refuse_foreign(inputs, (plain,), path)
-    return target
-
-
-def _refuse_foreign(listing: Path, allowed: Sequence[Path], path: str) -> None:
-    """Ensures that only allowed files, or files in allowed folders, were read."""
-    words = listing.read_text().replace("\\\n", " ").split(":", 1)[1].split()
-    for word in words:
-        read = Path(word).resolve()
-        if not any(read == a.resolve() or a.resolve() in read.parents for a in allowed):
-            raise CopymcError(f"{path} reads {word!r}; only the shim may be read: remove it there")
-
-
-def _run_cc(
-    words: Sequence[str], target: Path, path: str = "the shim", source: bytes = b""
-) -> Path:
-    """Runs the compiler; CopymcError explains its first complaint in one line."""
-    command = ["cc", *words, "-o", str(target)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        raise CopymcError(_complaint(done.stderr, path, source.decode(errors="replace")))
-    return target
-
-
-def _complaint(text: str, path: str, source: str) -> str:
-    """The first error: a macro or header that the shim lacks, with file and line."""
-    if missing := re.search(r":(\d+):\d+: fatal error: (\S+): No such file", text):
-        return (f"{path} line {missing[1]} includes {missing[2]}, which the shim lacks: "
-                f"add kernels/shim/{missing[2]}")  # fmt: skip
-    if macro := re.search(
-        r":(\d+): Error: (?:no such instruction|invalid character).*`(\S+)", text
-    ):
-        spelt = re.search(re.escape(macro[2]), source, re.IGNORECASE)  # as it is written there
-        return (
-            f"{path} line {macro[1]} uses {spelt[0] if spelt else macro[2]!r}, which the shim "
-            "lacks: add it to kernels/shim/shim.h"
-        )
-    lines = [line for line in text.splitlines() if "rror" in line] or [text.strip()[:200]]
-    return f"{path} does not assemble: {lines[0][:200]}"
 
 
 def _symbols(library: Path) -> dict[str, tuple[int, int]]:
@@ -269,7 +209,7 @@ def _functions(library: Path) -> dict[str, tuple[int, int]]:
 
 def _unknown(library: Path, named: Mapping[str, str]) -> tuple[str, ...]:
     """Functions without a contract; CopymcError names one that was asked for and is absent."""
-    there = set(_functions(library))
+    there = {symbol.partition(".")[0] for symbol in _functions(library)}
     for name in named:
         if name not in there:
             raise CopymcError(f"--symbol {name!r} is not among {', '.join(sorted(there))}")
@@ -277,21 +217,57 @@ def _unknown(library: Path, named: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def load(built: Built) -> tuple[Kernel, ...]:
-    """The routines as kernels; their exception tables are registered."""
-    known = {**_CONTRACTS, **{name: (word, False) for name, word in built.contracts}}
+    """The routines as kernels; their exception tables are registered.
+
+    The dispatch is there as Linux takes it, and besides in each of its states as an image.
+    """
     tables = [_functions(library) for library in built.libraries]
     bases = [_open(library) for library in built.libraries]
-    found = []
-    for name in sorted(tables[0]):
-        word, safe = known.get(name, ("skip", False))
-        if word == "skip":
-            continue
-        starts = tuple(base + table[name][0] for base, table in zip(bases, tables, strict=True))
-        ends = tuple(s + table[name][1] for s, table in zip(starts, tables, strict=True))
-        shown = f"{built.label}:{_RENAMED.get(name, name)}"
-        role = "floor" if name == "bridge_null" else "copy"
-        found.append(Kernel(shown, word, safe, role, (), "of a kernel tree", starts, ends, 32))
+    bounds = {
+        symbol: tuple(
+            (base + table[symbol][0], base + sum(table[symbol]))
+            for base, table in zip(bases, tables, strict=True)
+        )
+        for symbol in sorted(tables[0])
+    }
+    found: list[Kernel] = []
+    for symbol in bounds:
+        found += _kernels(built, symbol, bounds)
     return tuple(found)
+
+
+Bounds = tuple[tuple[int, int], ...]  # start and end at each phase
+
+
+def _kernels(built: Built, symbol: str, bounds: Mapping[str, Bounds]) -> Iterator[Kernel]:
+    """A function as kernels: one, none, or of a dispatch an image and what Linux takes."""
+    name, _, state = symbol.partition(".")
+    known = {**_CONTRACTS, **{name: (word, False) for name, word in built.contracts}}
+    word, safe = known.get(name, ("skip", False))
+    if word == "skip":
+        return
+    starts, ends = (tuple(at) for at in zip(*bounds[symbol], strict=True))
+    shown = f"{built.label}:{_RENAMED.get(name, name)}"
+    role = "floor" if name == "bridge_null" else "copy"
+    kernel = Kernel(shown, word, safe, role, (), "of a kernel tree", starts, ends, 32)
+    if not state:
+        yield kernel
+    elif state in linux_dispatch.states(bounds) and (name, state) != _ELSEWHERE:
+        image = _image(kernel, state, bounds)
+        yield image
+        if state == built.state:
+            yield replace(image, name=shown, role="copy")
+
+
+_ELSEWHERE = ("copy_mc_to_user", "memcpy")  # goes on in a header, which is not read
+
+
+def _image(kernel: Kernel, state: str, bounds: Mapping[str, Bounds]) -> Kernel:
+    """A dispatch in one state: it must reach that state's routine, or promises no recovery."""
+    image = replace(kernel, name=f"{kernel.name}:{state}", role="image")
+    if routine := ROUTINES[state]:
+        return replace(image, behind=bounds[routine])
+    return replace(image, contract="zero", safe=False)
 
 
 @remembered
@@ -309,11 +285,11 @@ def _open(library: Path) -> int:
 def manifest(built: Built) -> str:
     """One line that `from_manifest` reads in another process."""
     libraries = [str(path) for path in built.libraries]
-    return json.dumps([built.label, libraries, built.unknown, built.contracts])
+    return json.dumps([built.label, libraries, built.unknown, built.contracts, built.state])
 
 
 def from_manifest(text: str) -> Built:
     """The built tree whose `manifest` this is."""
-    label, libraries, unknown, contracts = json.loads(text)
+    label, libraries, unknown, contracts, state = json.loads(text)
     named = tuple((name, word) for name, word in contracts)
-    return Built(label, tuple(map(Path, libraries)), tuple(unknown), named)
+    return Built(label, tuple(map(Path, libraries)), tuple(unknown), named, state)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from bench.model import CopymcError
 
 FILES = (
+    "arch/x86/lib/copy_mc.c",
     "arch/x86/lib/copy_mc_64.S",
     "arch/x86/lib/memcpy_64.S",
     "arch/x86/lib/memmove_64.S",

@@ -155,9 +155,16 @@ class _Bench:
         wide = self._kernel.size_bits > 32
         return self._kernel.contract == "uncopied" and wide and clean
 
+    @property
+    def _code(self) -> tuple[int, int]:
+        """Bounds of the code whose table is covered: a dispatch has that of its routine."""
+        kernel, phase = self._kernel, self._phase
+        own = kernel.addresses[phase], kernel.ends[phase]
+        return kernel.behind[phase] if kernel.behind else own
+
     def rows(self) -> tuple[Row, ...]:
-        """The rows so far, with the coverage of this phase's code."""
-        start, end = self._kernel.addresses[self._phase], self._kernel.ends[self._phase]
+        """The rows so far, with the coverage of this phase's code or of the routine behind it."""
+        start, end = self._code
         entries, hit = contract.coverage(start, end) if end else (0, 0)
         return tuple(
             Row(self._kernel.name, self._kernel.contract, side, tally, entries, hit,

@@ -54,8 +54,8 @@ def _line(row: Row, width: int) -> str:
 
 
 def _legend(rows: Sequence[Row]) -> Iterator[str]:
-    if any(row.tally.escaped and row.contract == "plain" for row in rows):
-        yield "escaped: the kernel promises no recovery (plain); in Linux the fault would be fatal."
+    if any(row.tally.escaped and row.contract in ("plain", "zero") for row in rows):
+        yield "escaped: plain and zero promise no recovery; in Linux the fault would be fatal."
     if any(row.contract == "flagged" for row in rows):
         yield "flagged: completes with zeroes for every bad page and a flag that says no more:"
         yield "what lies behind the first bad byte of a page is invented, and nobody knows where."

@@ -89,6 +89,7 @@ struct copymc_outcome {
 	uint32_t broken;	/* 1: a register that it must keep; 2: the direction flag */
 	int32_t lsb;		/* si_addr_lsb: log2 of what is lost; SIGBUS only */
 	uint64_t address;
+	uint64_t instruction;	/* that took the last fault */
 };
 int copymc_guarded_call(copymc_fn kernel, void *dst, const void *src, size_t size,
 			const void *watch, const void *watch_end, struct copymc_outcome *out);
@@ -100,8 +101,8 @@ void copymc_trap_remove(void);
 int copymc_table_add(const void *start, const void *stop);
 int copymc_table_add_own(void);
 void copymc_table_remove(int handle);
-void copymc_table_coverage(int handle, const void *low, const void *high,
-			   uint32_t *present, uint32_t *hit);
+enum { COPYMC_TABLES = 1024 };	/* most that are there at a time */
+void copymc_table_coverage(const void *low, const void *high, uint32_t *present, uint32_t *hit);
 
 /* Why a case violates its contract. */
 enum {
@@ -119,6 +120,7 @@ enum {
 	COPYMC_ENDLESS,		/* its recovery meets the same fault for ever */
 	COPYMC_STRAYED,		/* an instruction trapped: it left its code */
 	COPYMC_CONVENTION,	/* a register or the direction flag is not as it was */
+	COPYMC_ROUTINE,		/* another routine than the selected one took the fault */
 	COPYMC_REASONS,
 };
 enum {
@@ -133,6 +135,7 @@ struct copymc_setup {
 	int32_t flagged;	/* the contract is to complete and set the flag */
 	int32_t status;		/* the contract is 0 or an error, without a count */
 	int32_t plain;		/* the contract promises no recovery */
+	int32_t zero;		/* the contract is 0 after a good copy, without recovery */
 	int32_t safe;		/* the contract forbids touching bad bytes again */
 	char *src_start;
 	char *src_bad;
@@ -140,6 +143,8 @@ struct copymc_setup {
 	char *dst_bad;
 	uint64_t bad_size;
 	const char *pristine;	/* what the source's good pages hold */
+	uint64_t routine_start;	/* code that must take the faults of a dispatch; */
+	uint64_t routine_end;	/* 0: whichever does */
 };
 
 /* A fault position counts from the start of its side; -1: that side is good. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <setjmp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -10,6 +11,11 @@
 #include <unistd.h>
 
 #include "copymc.h"
+#include "thread.h"
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
 
 /* Linux 6.6; older headers lack them. Values from the kernel's userfaultfd.h. */
 #ifndef UFFD_FEATURE_POISON
@@ -58,6 +64,26 @@ int copymc_poison(int fd, void *address, size_t size)
 	if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, UFFDIO_POISON, &poison))
 		return errno;
 	return 0;
+}
+
+/*
+ * Takes pages out of use for good, as an uncorrectable error would; 0 or errno.
+ * Newer kernels send the signal from inside the call, which then is its end.
+ */
+int copymc_hwpoison(void *address, size_t size)
+{
+	int error = 0;
+
+	if (!copymc_me && copymc_begin_thread())
+		return ENOMEM;
+	copymc_me->poisoning = 1;
+	if (sigsetjmp(copymc_me->escape, 0) == 0) {
+		copymc_me->guarded = 1;
+		error = madvise(address, size, MADV_HWPOISON) ? errno : 0;
+	}
+	copymc_me->guarded = 0;
+	copymc_me->poisoning = 0;
+	return error;
 }
 
 /* Copies between descriptors and memory; bytes, or -errno. */

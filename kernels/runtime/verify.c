@@ -61,7 +61,7 @@ static struct claim claimed(const struct copymc_setup *setup, const struct copym
 {
 	size_t whole = least(c->size, room), reported;
 
-	if (setup->plain || setup->flagged)
+	if (setup->plain || setup->zero || setup->flagged)
 		return (struct claim){ copied, whole, room };
 	if (setup->status && out->returned)
 		return (struct claim){ 0, whole, room };
@@ -89,6 +89,23 @@ static char *lower(char *a, char *b)
 	return a < b ? a : b;
 }
 
+/* A copy that promises 0 and no recovery: what was bad must have ended the call. */
+static int judge_zero(const struct copymc_case *c, const struct copymc_outcome *out, size_t copied)
+{
+	if (copied < c->size && !out->escaped)
+		return out->returned ? COPYMC_ROUTINE : COPYMC_SUCCESS;
+	if (copied == c->size && out->faults)
+		return COPYMC_SPURIOUS;
+	return copied == c->size && out->returned ? COPYMC_COUNT : COPYMC_RIGHT;
+}
+
+/* Whether the last fault was taken outside the routine that a dispatch must select. */
+static int elsewhere(const struct copymc_setup *setup, const struct copymc_outcome *out)
+{
+	return setup->routine_end && out->faults &&
+	       (out->instruction < setup->routine_start || out->instruction >= setup->routine_end);
+}
+
 static int judge_call(const struct copymc_setup *setup, const struct copymc_case *c,
 		      const struct copymc_outcome *out, size_t copied)
 {
@@ -100,6 +117,8 @@ static int judge_call(const struct copymc_setup *setup, const struct copymc_case
 		return COPYMC_CONVENTION;
 	if (setup->plain)
 		return copied < c->size && !out->escaped ? COPYMC_SUCCESS : COPYMC_RIGHT;
+	if (setup->zero)
+		return judge_zero(c, out, copied);
 	if (out->escaped)
 		return COPYMC_ESCAPED;
 	if (setup->flagged)
@@ -115,7 +134,7 @@ static int judge_call(const struct copymc_setup *setup, const struct copymc_case
 		return COPYMC_COUNT;
 	if (setup->safe && out->watched > 1)
 		return COPYMC_TWICE;
-	return COPYMC_RIGHT;
+	return elsewhere(setup, out) ? COPYMC_ROUTINE : COPYMC_RIGHT;
 }
 
 /* Runs one case and returns the first thing that is wrong with it. */
@@ -152,7 +171,7 @@ static uint64_t excess(const struct copymc_setup *setup, const struct copymc_cas
 	int64_t first = least((size_t)c->src_fault, (size_t)c->dst_fault);
 	uint64_t missing = first < (int64_t)c->size ? c->size - first : 0;
 
-	if (setup->plain || setup->flagged || out->escaped || out->returned > c->size)
+	if (setup->plain || setup->zero || setup->flagged || out->escaped || out->returned > c->size)
 		return 0;
 	return out->returned > missing ? out->returned - missing : 0;
 }

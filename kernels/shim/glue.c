@@ -1,7 +1,7 @@
 /*
- * What the kernel's C code adds to its routines, written anew: the byte-wise
- * tails after a write fault, and the composed decision. Weak references: an era
- * that lacks a routine lacks its tail's caller too.
+ * The byte-wise tails after a write fault, written anew for eras and parts of trees
+ * without C of their own: the tree's copy_mc.c takes precedence over these weak ones.
+ * Weak references: an era that lacks a routine lacks its tail's caller too.
  */
 #include <stddef.h>
 
@@ -9,7 +9,6 @@
 
 WEAK size_t copy_mc_fragile(void *dst, const void *src, size_t size);
 WEAK size_t __memcpy_mcsafe(void *dst, const void *src, size_t size);
-WEAK size_t copy_mc_enhanced_fast_string(void *dst, const void *src, size_t size);
 
 /* Copies single bytes until one fails; the bytes that remain. */
 static unsigned long bytewise(size_t (*copy)(void *, const void *, size_t), char *dst,
@@ -23,23 +22,15 @@ static unsigned long bytewise(size_t (*copy)(void *, const void *, size_t), char
 	return size;
 }
 
-unsigned long copy_mc_fragile_handle_tail(char *dst, char *src, unsigned int size)
+WEAK unsigned long copy_mc_fragile_handle_tail(char *dst, char *src, unsigned int size)
 {
 	return bytewise(copy_mc_fragile, dst, src, size);
 }
 
-unsigned long mcsafe_handle_tail(char *dst, char *src, unsigned int size)
+WEAK unsigned long mcsafe_handle_tail(char *dst, char *src, unsigned int size)
 {
 	return bytewise(__memcpy_mcsafe, dst, src, size);
 }
-
-#ifdef COPYMC_DISPATCH
-/* copy_mc_to_kernel() with its key and alternatives decided. */
-size_t dispatch(void *dst, const void *src, size_t size)
-{
-	return COPYMC_DISPATCH(dst, src, (unsigned int)size);
-}
-#endif
 
 extern char __start___ex_table[] __attribute__((weak, visibility("hidden")));
 extern char __stop___ex_table[] __attribute__((weak, visibility("hidden")));

@@ -1,11 +1,28 @@
 /*
- * What the assembly of a kernel tree asks of its headers, for user space. Every
- * header of this folder is this file. The features of the CPU to assemble for are
- * bits of COPYMC_FEATURES; the start of each function modulo 64 is COPYMC_PHASE.
+ * What the assembly of a kernel tree asks of its headers, for user space; what its C
+ * asks is in shim_c.h. Every other header of this folder is this file. The features of
+ * the CPU to assemble for are bits of COPYMC_FEATURES; the start of each function modulo 64 is COPYMC_PHASE.
  * A macro that a tree needs and this file lacks is added here, with a comment.
  */
 #ifndef COPYMC_SHIM_H
 #define COPYMC_SHIM_H
+
+/* Constants of the kernel's errno.h and trapnr.h. */
+#define EFAULT 14
+#define X86_TRAP_PF 14
+#define X86_TRAP_MC 18
+
+/* Feature numbers of this shim; the build passes the chosen ones as a mask. */
+#define X86_FEATURE_REP_GOOD 0
+#define X86_FEATURE_ERMS 1
+#define X86_FEATURE_FSRM 2
+#define X86_FEATURE_SMAP 3
+#define X86_FEATURE_FSRS 4
+#define X86_FEATURE_ALWAYS 5
+
+#ifndef __ASSEMBLY__
+#include "shim_c.h"
+#else
 
 /* Functions start at the phase, and are visible so that they can be found. */
 #ifdef COPYMC_NATURAL /* where the tree itself would have them, to see what a patch moves */
@@ -54,11 +71,6 @@
 #define ASM_STAC
 #define ASM_CLAC
 
-/* Constants of the kernel's errno.h and trapnr.h. */
-#define EFAULT 14
-#define X86_TRAP_PF 14
-#define X86_TRAP_MC 18
-
 /* Exception table entries in the layout that the runtime reads. */
 #define EX_TYPE_DEFAULT 1
 #define EX_TYPE_FAULT 2
@@ -79,13 +91,6 @@
 #define _ASM_EXTABLE_CPY(from, to) _ASM_EXTABLE_TYPE(from, to, EX_TYPE_COPY)
 #define _ASM_EXTABLE_EX(from, to) _ASM_EXTABLE_TYPE(from, to, EX_TYPE_DEFAULT)
 
-/* Feature numbers of this shim; the build passes the chosen ones as a mask. */
-#define X86_FEATURE_REP_GOOD 0
-#define X86_FEATURE_ERMS 1
-#define X86_FEATURE_FSRM 2
-#define X86_FEATURE_SMAP 3
-#define X86_FEATURE_FSRS 4
-#define X86_FEATURE_ALWAYS 5
 /* Negated features, as in ALT_NOT(X). */
 #define ALT_NOT(feature) (32 + (feature))
 
@@ -112,6 +117,15 @@
 	.endif
 .endm
 
+/* Faults that 5.10 could inject. */
+.macro COPY_MC_TEST_CTL
+.endm
+.macro COPY_MC_TEST_SRC register, count, target
+.endm
+.macro COPY_MC_TEST_DST register, count, target
+.endm
+
 	.section .note.GNU-stack, "", @progbits
 	.text
+#endif
 #endif
