@@ -1,4 +1,29 @@
-"""The words of the suite as frozen records; imports nothing of ours."""
+"""The words of the suite as frozen records; imports nothing of ours.
+
+Who makes and who takes them on the way from the options to a results file and back:
+
+word         what it is                            made by                   taken by
+===========  ====================================  ========================  ======================
+Plan         all that a run visits                 plan.make_plan            campaign, sweep
+Block        kernels measured together at a point  plan.make_plan            sweep, recovery, walks
+Point        where bytes lie, how calls follow     plan, results             Block, Case, walks
+Case         one kernel at one point               Block.cases, results      sweep, evidence
+Assignment*  the plan, for one process of it       campaign                  sweep
+Calls*       how the calls of a block follow       walks.calls               sweep
+Walk         calls that differ, as offsets         walks                     Calls, Job, timer
+Call         arguments of one copy: addresses      sweep, recovery           Job, timer
+Job          one chunk to time: code, call, loops  sweep, recovery           timer
+Value        one chunk timed, ns; never kept       timer                     gate, sweep, recovery
+_Row*        a case being measured; it grows       sweep                     sweep alone
+Measured     a case in one process, s per call     sweep, recovery, results  Visit, Process
+Visit*       a block in one process; a JSON line   sweep                     campaign
+Process      what one worker measured and noted    campaign, results         Study
+Study        one results file, host facts too      cli.measuring, results    results, evidence
+Row*         contract checks on one side, counted  verify                    present.verdicts
+
+`*`: of `measure`, not of this module: Assignment and Visit (protocol), Calls (walks), _Row (sweep),
+Row (verify). `timer` is any object with the methods of native.NativeTimer.
+"""
 
 from __future__ import annotations
 
