@@ -23,10 +23,10 @@ from bench.cli.signals import Interrupted, signals
 from bench.cli.verify import checked
 from bench.cli.words import FAILED, fail, note
 from bench.evidence import archive
-from bench.evidence.answers import worst_ratio
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
+from bench.evidence.trees import regressed
 from bench.machine import catalog, host, native, noise
 from bench.measure import campaign as stage
 from bench.measure import recovery
@@ -209,5 +209,5 @@ def _status(campaign: Campaign, stopped: int) -> int:
 
 
 def _regressed(study: Study, compared: tuple[str, str], share: float) -> bool:
-    """Whether any class of sizes of a shared routine is slower beyond the limit."""
-    return worst_ratio(Table(study), *compared) > 1 + share
+    """Whether any point of a shared routine is proved slower beyond the limit."""
+    return bool(regressed(Table(study), *compared, share))
