@@ -289,7 +289,7 @@ def test_too_few_processes_cannot_pass_a_limit(tiny: tuple[Path, str]) -> None:
     file = str(tiny[0])
     done = copymc("compare", file, file, "--fail-above", "5")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        2, "copymc: --fail-above needs 6 processes in both files, not 4"
+        2, "copymc: --fail-above needs 8 processes in both files, not 4"
     )  # fmt: skip
 
 

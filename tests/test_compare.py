@@ -11,8 +11,9 @@ import pytest
 from bench import results
 from bench.evidence.compare import Comparison, compare
 from bench.evidence.estimates import Table
+from bench.evidence.trees import judge_trees, regressed, worst
 from bench.model import CopymcError, Point, Study
-from bench.present import difference, plain
+from bench.present import difference, plain, report
 from tests import conftest
 from tests.test_cli import copymc
 
@@ -229,3 +230,62 @@ def test_files_without_a_cpu_are_compared_with_a_warning() -> None:
         for s in (run(1), run(2))
     )
     assert any("cpu_family is unknown" in line for line in compared(base, new).warnings)
+
+
+# Two trees in one run.
+
+TREE_POINTS = conftest.grid([64, 100, 128, 256, 512, 1024], tuple(range(0, 512, 64)))
+SLOW = TREE_POINTS[13]
+
+
+def two_trees(factor: float, noise: float = 0.005, seed: int = 0, processes: int = 20) -> Table:
+    """One routine in two trees: new takes `factor` times as long at one of 48 points."""
+
+    def costs(kernel: str, point: Point, _: int) -> float:
+        return 10 * (factor if kernel.startswith("linux-b") and point == SLOW else 1.0)
+
+    names = ("linux-a:copy", "linux-b:copy")
+    study = conftest.made_up(
+        names, TREE_POINTS, costs, noise=noise, seed=seed, processes=processes
+    )
+    return Table(study)
+
+
+def test_one_slower_point_of_48_is_told_and_is_above_the_limit() -> None:
+    table = two_trees(1.3)
+    points = judge_trees(table, "linux-a", "linux-b")
+    assert [p.point for p in points if p.verdict == "slower"] == [SLOW]
+    assert sum(p.verdict == "same" for p in points) == 47
+    slowest = worst(points, "copy", SLOW.size)
+    assert slowest is not None
+    assert slowest.point == SLOW
+    assert [p.point for p in regressed(table, "linux-a", "linux-b", 0.05)] == [SLOW]
+    assert regressed(table, "linux-a", "linux-b", 0.4) == ()
+    assert worst(points, "copy", 1024) is None
+
+
+def test_every_line_of_two_trees_shows_the_worst_proved_point() -> None:
+    text = " ".join(plain.render(report.trees(two_trees(1.3), "linux-a", "linux-b")).split())
+    assert f"at 100 B s0 d{SLOW.dst_offset}" in text
+    assert "none slower" in text
+    assert "means are for reading" in text
+
+
+def test_trees_that_are_alike_are_rarely_told_apart() -> None:
+    wrong = 0
+    for seed in range(20):
+        table = two_trees(1.0, noise=0.05, seed=seed, processes=12)
+        wrong += bool(regressed(table, "linux-a", "linux-b", 0.0))
+    assert wrong <= 4
+
+
+def test_a_limit_counts_only_what_is_proved_beyond_it() -> None:
+    def costs(kernel: str, *_: object) -> float:
+        return 10.0 * (1.05 if kernel == "fragile" else 1.0)
+
+    runs = [conftest.made_up(KERNELS, POINTS, lambda *_: 10.0, noise=0.05, seed=1),
+            conftest.made_up(KERNELS, POINTS, costs, noise=0.05, seed=2)]  # fmt: skip
+    found = compare(Table(runs[0]), Table(runs[1]))
+    assert [c for c in found.changes if c.case.kernel == "fragile" and c.ratio > 1.05]
+    assert found.regressed(5) == ()
+    assert {c.case.kernel for c in found.regressed(1)} == {"fragile"}

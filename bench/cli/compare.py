@@ -13,10 +13,11 @@ from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
 from bench.cli.words import note
 from bench.evidence import compare as evidence
-from bench.evidence.answers import MARGIN, worst_ratio
+from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
+from bench.evidence.trees import regressed
 from bench.machine import linux_build
 from bench.measure.plan import PRESETS
 from bench.model import CopymcError
@@ -74,7 +75,7 @@ def _compare_trees(request: CompareTrees) -> int:
     status = measuring.close(outcome, request.run.plot)
     if status or limit is None:
         return status
-    return int(worst_ratio(Table(outcome.study), *trees) > 1 + limit)
+    return int(bool(regressed(Table(outcome.study), *trees, limit)))
 
 
 def _require_enough(effort: Effort) -> None:

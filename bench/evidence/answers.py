@@ -10,15 +10,16 @@ import numpy as np
 
 from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.estimates import Table
-from bench.evidence.intervals import mean_ratio_by_phase, ratio
-from bench.evidence.stats import LEAST, Interval
+from bench.evidence.intervals import mean_ratio
+from bench.evidence.placement import Bools, mean_interval, p_over
+from bench.evidence.stats import Floats, Interval, benjamini_hochberg
 from bench.model import SLOWED, TWIN
 
 MARGIN = 0.03
-"""A kernel loses where even the near end of the interval is slower by more than this."""
+"""A kernel loses where it is proved slower by more than this."""
 
-SAME = 0.01
-"""Two routines are the same where the whole interval lies this near to 1."""
+RATE = 0.05
+"""False-discovery rate over the points of every answer, and error rate of `holds`."""
 
 
 def compared(table: Table) -> tuple[str, ...]:
@@ -40,14 +41,12 @@ class ClassRatio:
         first: smallest measured size of the class, bytes.
         last: largest one.
         ratio: geometric mean over the class' points; shape ().
-        by_phase: the same of the processes of each of PHASES alone; NaN without any.
 
     """
 
     first: int
     last: int
     ratio: Interval
-    by_phase: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,67 +71,47 @@ class Loss:
 
 def class_ratios(table: Table, kernel: str, baseline: str) -> tuple[ClassRatio, ...]:
     """One ratio for each class of sizes that was measured."""
-    found = []
+    classes = []
     for low, high in itertools.pairwise(SIZE_CLASSES):
         rows = [i for i, point in enumerate(table.points) if low <= point.size < high]
         if rows:
             first, last = table.points[rows[0]].size, table.points[rows[-1]].size
-            mean, phases = mean_ratio_by_phase(table, kernel, baseline, rows)
-            found.append(ClassRatio(first, last, mean, phases))
-    return tuple(found)
-
-
-def verdict(ratio: Interval) -> str:
-    """faster, slower, same (within SAME of 1) or unclear, for one ratio of shape ().
-
-    Fewer than LEAST processes have no 95 % interval: unclear.
-    """
-    low, high = float(ratio.low), float(ratio.high)
-    if int(ratio.count) < LEAST:
-        return "unclear"
-    if low > 1 + SAME:
-        return "slower"
-    if high < 1 - SAME:
-        return "faster"
-    return "same" if low >= 1 - SAME and high <= 1 + SAME else "unclear"
-
-
-def worst_ratio(table: Table, base: str, new: str) -> float:
-    """The largest low end over classes of sizes of the routines that two trees share."""
-    found = [0.0]
-    for kernel in table.kernels:
-        other = kernel.replace(f"{base}:", f"{new}:", 1)
-        if kernel.startswith(f"{base}:") and table.has(other):
-            rows = class_ratios(table, other, kernel)
-            found += [float(row.ratio.low) for row in rows if int(row.ratio.count) >= LEAST]
-    return max(found)
+            classes.append(ClassRatio(first, last, mean_ratio(table, kernel, baseline, rows)))
+    return tuple(classes)
 
 
 def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
-    """The geometries at which kernel is slower than baseline beyond MARGIN, worst first."""
-    ratios = ratio(table, kernel, baseline)
+    """The geometries at which kernel is slower than baseline beyond MARGIN, worst first.
+
+    Each point is judged as a claim judges it: by Student's t within the placements, at a
+    false-discovery rate of RATE over all points (Benjamini and Hochberg).
+    """
+    logs = table.log_ratios(kernel, baseline)
+    p_values = p_over(logs, table.phases, float(np.log1p(MARGIN)))
+    proved = benjamini_hochberg(p_values) <= RATE
+    mid = mean_interval(logs, table.phases).map(np.exp).mid
     geometries = dict.fromkeys((p.src_offset, p.delta) for p in table.points)
-    found = (_loss(table, ratios, *geometry) for geometry in geometries)
-    return tuple(sorted((loss for loss in found if loss), key=lambda loss: -loss.worst))
+    by_geometry = (_loss(table, mid, proved, *geometry) for geometry in geometries)
+    return tuple(sorted((loss for loss in by_geometry if loss), key=lambda loss: -loss.worst))
 
 
-def _loss(table: Table, ratio: Interval, src_offset: int, delta: int) -> Loss | None:
+def _loss(table: Table, mid: Floats, proved: Bools, src_offset: int, delta: int) -> Loss | None:
     rows = [
         row
         for row, point in enumerate(table.points)
-        if (point.src_offset, point.delta) == (src_offset, delta) and not np.isnan(ratio.mid[row])
+        if (point.src_offset, point.delta) == (src_offset, delta) and not np.isnan(mid[row])
     ]
-    bad = [ratio.low[row] > 1 + MARGIN for row in rows]
+    bad = [bool(proved[row]) for row in rows]
     if not any(bad):
         return None
     sizes = [table.points[row].size for row in rows]
     worst = max((row for row, is_bad in zip(rows, bad, strict=True) if is_bad),
-                key=lambda row: float(ratio.mid[row]))  # fmt: skip
+                key=lambda row: float(mid[row]))  # fmt: skip
     return Loss(
         src_offset,
         delta,
         tuple(_ranges(sizes, bad)),
-        float(ratio.mid[worst]),
+        float(mid[worst]),
         table.points[worst].size,
     )
 

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, compared
+from bench.evidence.answers import MARGIN, RATE, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.ranks import Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import Case, CopymcError, Scalar
-
-RATE = 0.05
-"""False-discovery rate of each verdict over all cases compared."""
 
 CONTROL = "memcpy"
 """The C library's copy: the same code in both files, so that it carries the machine's state."""
@@ -65,6 +62,7 @@ class Comparison:
         changes: sorted by effect, the largest first.
         warnings: what else differs between the files, one line each.
         unpaired: cases that only one of the files has.
+        shifts: what the cases are judged by: a kernel's cases and how far they lie apart.
 
     """
 
@@ -75,15 +73,22 @@ class Comparison:
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
     unpaired: int
+    shifts: tuple[tuple[tuple[Case, ...], Shift], ...]
 
     def count(self, verdict: str) -> int:
         """How many cases have this verdict."""
         return sum(change.verdict == verdict for change in self.changes)
 
     def regressed(self, percent: float) -> tuple[Change, ...]:
-        """The cases slower beyond noise whose ratio exceeds the limit, whatever the margin."""
-        limit = 1 + percent / 100
-        return tuple(c for c in self.changes if c.p_value <= RATE and c.ratio > limit)
+        """The cases proved slower by more than `percent`, whatever the margin.
+
+        At a false-discovery rate of RATE over all cases (Benjamini and Hochberg).
+        """
+        limit = float(np.log1p(percent / 100))
+        proved = _adjusted([shift_.p_below(limit) for _, shift_ in self.shifts]) <= RATE
+        cases = [case for own, _ in self.shifts for case in own]
+        slower = {case for case, is_proved in zip(cases, proved, strict=True) if is_proved}
+        return tuple(change for change in self.changes if change.case in slower)
 
 
 def compare(
@@ -102,7 +107,8 @@ def compare(
     """
     require_same_machine(base.study.metadata, new.study.metadata)
     control = _control(base, new, control)
-    cases, shifts = [], []
+    cases: list[tuple[Case, ...]] = []
+    shifts: list[Shift] = []
     at = {point: row for row, point in enumerate(base.points)}
     rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
     old_rows, new_rows = ([pair[side] for pair in rows] for side in (0, 1))
@@ -111,8 +117,8 @@ def compare(
             continue
         before, after = _logs(base, new, (old, kernel), control)
         shifts.append(shift(before[old_rows], after[new_rows], base.phases, new.phases))
-        cases += [Case(kernel, new.points[row]) for row in new_rows]
-    changes = tuple(_changes(cases, shifts, margin))
+        cases.append(tuple(Case(kernel, new.points[row]) for row in new_rows))
+    changes = tuple(_changes([case for own in cases for case in own], shifts, margin))
     if not changes:
         raise CopymcError(_nothing(base, new, bool(cases)))
     return Comparison(
@@ -123,6 +129,7 @@ def compare(
         tuple(sorted(changes, key=lambda change: -abs(np.log(change.ratio)))),
         (*differences(base, new, control), *_control_moved(changes, control)),
         _unpaired(base, new, len(changes)) if not only else 0,
+        tuple(zip(cases, shifts, strict=True)),
     )
 
 

@@ -10,7 +10,12 @@ import numpy as np
 from bench.evidence.answers import MARGIN
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
-from bench.evidence.stats import Floats, median_interval
+from bench.evidence.intervals import group_means
+from bench.evidence.placement import Ints, mean_interval, placements
+from bench.evidence.stats import CONFIDENCE, Floats, student_quantile
+
+WIDEST = 8.0
+"""High over low end of an interval beyond which a crossover is not known: three doublings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +24,11 @@ class Crossover:
 
     Attributes:
         geometry: the class.
-        size: from here on kernel loses at no larger measured size; interpolated between
-            measured sizes; 0 if it never loses, inf if it still loses at the largest size.
-        low: lower end of the interval over processes.
-        high: upper end.
+        size: from here on kernel is proved to lose at no larger measured size; interpolated
+            between measured sizes; 0 if no loss is proved, inf if the largest size is one,
+            NaN where too few processes were measured.
+        low: lower end of its interval of chance: up to here a loss is proved; 0 if none is.
+        high: upper end: beyond it a loss is excluded; inf if it is not at the largest size.
         first: smallest measured size.
         last: largest one.
 
@@ -35,34 +41,68 @@ class Crossover:
     first: int
     last: int
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its place is known: no wider than WIDEST, and a loss that ends."""
+        start = self.low or self.first
+        return bool(self.high == 0 or (self.high < np.inf and self.high <= WIDEST * start))
+
 
 def crossovers(
     table: Table, kernel: str, baseline: str, margin: float = MARGIN
 ) -> tuple[Crossover, ...]:
     """One crossover for each geometry class that has at least two sizes.
 
-    A loss is a time over (1 + margin) of the baseline's, so that parity is none.
+    A loss is a mean time over (1 + margin) of the baseline's, so that parity is none, and
+    only a proved one counts.
     """
     logs = table.log_ratios(kernel, baseline) - np.log1p(margin)
-    found = panels(table.points)
-    return tuple(_crossover(name, rows, logs) for name, rows in found.items() if len(rows) > 1)
+    classes = panels(table.points)
+    return tuple(
+        _crossover(name, rows, logs, table.phases)
+        for name, rows in classes.items()
+        if len([size for size in rows if size]) > 1
+    )
 
 
-def _crossover(name: str, rows: Mapping[int, Sequence[int]], logs: Floats) -> Crossover:
+def _crossover(
+    name: str, rows: Mapping[int, Sequence[int]], logs: Floats, phases: Ints
+) -> Crossover:
     sizes = np.array([size for size in rows if size], dtype=float)
-    curve = np.stack([logs[list(rows[int(size)])].mean(axis=0) for size in sizes])
-    lasts = np.array([last_crossing(np.log2(sizes), column) for column in curve.T])
-    first, last = float(np.log2(sizes[0])), float(np.log2(sizes[-1]))
-    bounded = np.clip(lasts, first - 1, last + 1)  # medians of infinities are not numbers
-    one = median_interval(np.where(np.isnan(lasts), np.nan, bounded))
-    ends = [_size(float(end), first, last) for end in (one.mid, one.low, one.high)]
-    return Crossover(name, ends[0], ends[1], ends[2], int(sizes[0]), int(sizes[-1]))
+    curve = group_means(logs, phases, [rows[int(size)] for size in sizes])
+    size, low, high = (float(2.0**end) for end in crossing(np.log2(sizes), curve, phases))
+    return Crossover(name, size, low, high, int(sizes[0]), int(sizes[-1]))
 
 
-def _size(log_size: float, first: float, last: float) -> float:
-    if log_size < first:
-        return 0.0
-    return float(np.inf) if log_size > last else float(2**log_size)
+def crossing(positions: Floats, curve: Floats, phases: Ints) -> tuple[float, float, float]:
+    """Where a curve of shape (positions, processes) last falls below 0, low and high.
+
+    low: the last crossing of the curve's lower bounds, which hold at all positions at once
+    (Bonferroni), so that a loss told anywhere is a proved one. high: the last crossing of the
+    upper bounds, each of which holds by itself: what matters is the one at the crossing. The
+    place is that of the mean curve, from the last proved loss on. NaN where a position is
+    unknown or a placement there has one process.
+    """
+    own = placements(curve, phases)
+    if not own.is_apart.all():
+        return np.nan, np.nan, np.nan
+    error, freedom = own.error()
+    miss = (1 - CONFIDENCE) / 2
+    below = own.mid - student_quantile(1 - 2 * miss / len(curve), freedom) * error
+    above = mean_interval(curve, phases, CONFIDENCE).high
+    low, high = last_crossing(positions, below), last_crossing(positions, above)
+    place = _first_crossing_from(positions, own.mid, low)
+    return place, low, max(high, place)
+
+
+def _first_crossing_from(positions: Floats, curve: Floats, low: float) -> float:
+    """Where the curve falls to 0 after the last proved loss, which lies at or before low."""
+    if not np.isfinite(low):
+        return low
+    start = int(np.flatnonzero(positions <= low)[-1])
+    ended = start + np.flatnonzero(curve[start:] <= 0)
+    end = int(ended[0]) + 1 if len(ended) else len(curve)
+    return last_crossing(positions[start:end], curve[start:end])
 
 
 def last_crossing(positions: Floats, curve: Floats) -> float:

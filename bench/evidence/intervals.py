@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.evidence.estimates import Table
-from bench.evidence.spread import by_phase
-from bench.evidence.stats import Floats, Interval, median_interval
+from bench.evidence.placement import Ints, mean_interval
+from bench.evidence.stats import Floats, Interval, nan_mean
 
 Groups = Sequence[Sequence[int]]
 """Rows of a table, group by group."""
@@ -17,48 +16,65 @@ Groups = Sequence[Sequence[int]]
 
 def time(table: Table, kernel: str) -> Interval:
     """Seconds per call of each point."""
-    return median_interval(table.seconds(kernel))
+    return _exp(table, np.log(table.seconds(kernel)))
 
 
 def ratio(table: Table, kernel: str, baseline: str) -> Interval:
     """Time of kernel over time of baseline at each point, paired; below 1 is faster."""
-    return median_interval(table.log_ratios(kernel, baseline)).map(np.exp)
+    return _exp(table, table.log_ratios(kernel, baseline))
 
 
 def mean_times(table: Table, kernel: str, groups: Groups) -> Interval:
     """Geometric means of seconds per call over groups of points, one entry for each group."""
-    logs = group_means(np.log(table.seconds(kernel)), groups)
-    return median_interval(logs).map(np.exp)
+    return _exp(table, group_means(np.log(table.seconds(kernel)), table.phases, groups))
 
 
 def mean_ratios(table: Table, kernel: str, baseline: str, groups: Groups) -> Interval:
     """Geometric means of the ratio over groups of points, one entry for each group."""
-    logs = group_means(table.log_ratios(kernel, baseline), groups)
-    return median_interval(logs).map(np.exp)
+    return _exp(table, group_means(table.log_ratios(kernel, baseline), table.phases, groups))
 
 
 def mean_ratio(table: Table, kernel: str, baseline: str, rows: Sequence[int]) -> Interval:
     """Geometric mean of the ratio over some points, as one interval (shape ())."""
-    return mean_ratios(table, kernel, baseline, [rows]).first()
+    return mean_ratios(table, kernel, baseline, [rows]).take(0)
 
 
-def mean_ratio_by_phase(
-    table: Table, kernel: str, baseline: str, rows: Sequence[int]
-) -> tuple[Interval, tuple[float, ...]]:
-    """As `mean_ratio`, and the same mean at each of PHASES alone; NaN without a process."""
-    means = group_means(table.log_ratios(kernel, baseline), [rows])
-    alone = np.exp(by_phase(means, table.phases)[0])
-    return median_interval(means).map(np.exp).first(), tuple(map(float, alone))
+def _exp(table: Table, logs: Floats) -> Interval:
+    return mean_interval(logs, table.phases).map(np.exp)
 
 
-def group_means(logs: Floats, groups: Groups) -> Floats:
+def group_means(logs: Floats, phases: Ints, groups: Groups) -> Floats:
     """Means over groups of points in each process, shape (groups, processes).
 
-    A process that lacks a point which others have says nothing of its group.
+    A point that nobody measured is left out. Where a process lacks a point that others have,
+    the point's mean over the processes of its placement stands in, moved by how far the
+    process lies from those means at its other points. A process that lacks more than half of
+    a group says nothing of it.
     """
-    processes = logs.shape[1]
-    measured: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logs).any(axis=1))
-    present = [[row for row in group if measured[row]] for group in groups]
-    nothing = np.full(processes, np.nan)
-    means = [logs[rows].mean(axis=0) if rows else nothing for rows in present]
-    return np.array(means).reshape(-1, processes)
+    measured = np.flatnonzero(np.isfinite(logs).any(axis=1))
+    timed = set(measured.tolist())
+    present = [[row for row in group if row in timed] for group in groups]
+    means = [_group_mean(logs[rows], phases) for rows in present]
+    return np.array(means).reshape(-1, logs.shape[1])
+
+
+def _group_mean(logs: Floats, phases: Ints) -> Floats:
+    """The mean over points in each process, shape (processes,)."""
+    there = np.isfinite(logs)
+    count = there.sum(axis=0)
+    usual = _usual(logs, phases)
+    apart = np.where(there, logs - usual, 0).sum(axis=0) / np.maximum(count, 1)
+    filled = np.where(there, logs, usual + apart)
+    means = filled.sum(axis=0) / max(len(logs), 1)
+    return np.where((count > 0) & (2 * count >= len(logs)), means, np.nan)
+
+
+def _usual(logs: Floats, phases: Ints) -> Floats:
+    """What a process of its placement takes at each point, else what any does."""
+    usual = np.empty_like(logs)
+    everywhere = nan_mean(logs)
+    for phase in np.unique(phases):
+        own = phases == phase
+        alone = nan_mean(logs[:, own])
+        usual[:, own] = np.where(np.isfinite(alone), alone, everywhere)[:, None]
+    return usual

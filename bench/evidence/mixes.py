@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.evidence.classes import geometry_class, panels
 from bench.evidence.estimates import Table
-from bench.evidence.stats import Floats, Interval, median_interval
+from bench.evidence.placement import mean_interval
+from bench.evidence.stats import Floats, Interval
 from bench.model import PAGE, CopymcError
 
 ANY = ""
@@ -235,7 +236,7 @@ def cost(table: Table, kernel: str, baseline: str, mix: Mix) -> Cost:
     mine, covered = mean_seconds(table, kernel, mix)
     theirs, _ = mean_seconds(table, baseline, mix)
     logs = np.log(mine / theirs)
-    return Cost(median_interval(logs[None]).map(np.exp).first(), logs, covered)
+    return Cost(mean_interval(logs[None], table.phases).map(np.exp).take(0), logs, covered)
 
 
 def costs(table: Table, kernels: Iterable[str], baseline: str, mix: Mix) -> dict[str, Cost]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, compared, losses, verdict
+from bench.evidence.answers import MARGIN, RATE, ClassRatio, Loss, class_ratios, compared, losses
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
@@ -15,6 +15,7 @@ from bench.evidence.intervals import ratio, time
 from bench.evidence.noise import noise
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
+from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
 from bench.present.reviewers import asked
 from bench.present.text import (
@@ -115,8 +116,8 @@ def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
 
 def _placed(item: ClassRatio) -> str:
     """`0.94..1.18`: what the placement of the code alone does to a ratio."""
-    ratios = [ratio for ratio in item.by_phase if not np.isnan(ratio)]
-    return f"{min(ratios):.2f}..{max(ratios):.2f}" if len(ratios) > 1 else "-"
+    least, most = float(item.ratio.least), float(item.ratio.most)
+    return "-" if np.isnan(least) else f"{least:.2f}..{most:.2f}"
 
 
 def heat_of(ratio: float) -> float | None:
@@ -309,13 +310,13 @@ def _claim_heat(finding: Finding) -> tuple[tuple[float | None, ...], ...]:
 
 def trees(table: Table, base: str, new: str) -> Document:
     """Every routine that two kernel trees share: time of new over time of base."""
-    own = [k for k in compared(table) if k.startswith(f"{base}:")]
-    names = [k.removeprefix(f"{base}:") for k in own]
-    shared = [name for name in names if table.has(f"{new}:{name}")]
+    points = judge_trees(table, base, new)
+    names = shared(table, base, new)
     title = f"Time of {new} over time of {base}, paired in every sub-round"
-    sections = [Section("", (Paragraph(heading(table)),))]
-    sections += [_routine(table, name, base, new) for name in shared]
-    apart = sorted(set(names) - set(shared))
+    sections = [Section("", (Paragraph(heading(table)), Paragraph(TREES_NOTE)))]
+    sections += [_routine(table, name, points, (base, new)) for name in names]
+    everything = {k.removeprefix(f"{base}:") for k in compared(table) if k.startswith(f"{base}:")}
+    apart = sorted(everything - set(names))
     if apart:
         sections.append(Section(f"Only in {base}", (Paragraph(", ".join(apart)),)))
     sections.append(
@@ -324,9 +325,29 @@ def trees(table: Table, base: str, new: str) -> Document:
     return Document(title, tuple(sections))
 
 
-def _routine(table: Table, name: str, base: str, new: str) -> Section:
-    rows = tuple(
-        (format_range(row.first, row.last), ratio_text(row.ratio), _placed(row), verdict(row.ratio))
-        for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}")
-    )
-    return Section(name, (Grid(("size", "ratio", "by placement", "verdict"), rows),))
+TREES_NOTE = (
+    f"Points are judged, means are for reading: same, proved within {ALIKE:.0%}; faster, slower, "
+    f"proved to differ; at a false-discovery rate of {RATE:.0%} over all points (Benjamini and "
+    "Hochberg). Worst: of the points proved slower, with size, src_offset s and dst_offset d."
+)
+
+
+def _routine(
+    table: Table, name: str, points: Sequence[PointRatio], trees_: tuple[str, str]
+) -> Section:
+    """One line for each class of sizes: its mean, its points by verdict, the worst proved."""
+    base, new = trees_
+    rows = []
+    for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}"):
+        own = [p for p in points if p.routine == name and row.first <= p.point.size <= row.last]
+        counts = (str(sum(p.verdict == word for p in own)) for word in VERDICTS)
+        slowest = worst(points, name, row.first)
+        rows.append((format_range(row.first, row.last), ratio_text(row.ratio), _placed(row),
+                     *counts, _at(slowest) if slowest else "none slower"))  # fmt: skip
+    return Section(name, (Grid(("size", "mean", "by placement", *VERDICTS, "worst"), tuple(rows)),))
+
+
+def _at(worst_: PointRatio) -> str:
+    """`1.30 [1.29, 1.31] at 4 KiB s0 d8`."""
+    p = worst_.point
+    return f"{ratio_text(worst_.ratio)} at {format_size(p.size)} s{p.src_offset} d{p.dst_offset}"

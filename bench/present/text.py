@@ -52,7 +52,8 @@ def heading(table: Table) -> str:
     """What was measured, where and by which version, as one paragraph."""
     facts = table.study.metadata
     few = len(table.study.processes) < LEAST
-    note = " Fewer than six processes: intervals are from least to largest." if few else ""
+    few_words = f" Fewer than {LEAST} processes: intervals cover placements, not chance alone."
+    note = few_words if few else ""
     return (
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "

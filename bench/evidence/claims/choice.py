@@ -19,7 +19,8 @@ from bench.evidence.claims.claim import (
 )
 from bench.evidence.estimates import Table
 from bench.evidence.mixes import Cost, Mix, costs
-from bench.evidence.stats import Interval, median_interval
+from bench.evidence.placement import mean_interval
+from bench.evidence.stats import Interval
 from bench.model import Point
 from bench.units import format_size
 
@@ -47,7 +48,7 @@ def dispatch(table: Table, claim: Claim, _: Context) -> Finding:
     logs = table.log_ratios("dispatch", routine)[rows]
     added = 1e9 * table.seconds(routine)[rows] * np.expm1(logs)
     judged = judge_points([table.points[row] for row in rows], added, table.phases, DISPATCH_NS)
-    ends = median_interval(added)
+    ends = mean_interval(added, table.phases)
     if not np.isfinite(ends.mid).any():
         return claim.finding(UNDECIDED, f"Unavailable: no copy to {format_size(_SMALL)} is timed.")
     worst = int(np.nanargmax(ends.mid))

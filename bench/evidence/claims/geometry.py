@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from bench.evidence.answers import compared
+from bench.evidence.answers import RATE, compared
 from bench.evidence.claims.claim import (
     FAILS,
     HOLDS,
-    RATE,
+    SELECTED,
     UNDECIDED,
     Claim,
     Context,
@@ -20,10 +19,17 @@ from bench.evidence.claims.claim import (
     judge_points,
 )
 from bench.evidence.classes import geometry_class
-from bench.evidence.deltas import delta_classes
 from bench.evidence.estimates import Table
-from bench.evidence.spread import by_phase
-from bench.evidence.stats import Floats, benjamini_hochberg, nan_median, student_tail
+from bench.evidence.placement import (
+    Bools,
+    Ints,
+    Placements,
+    each_over,
+    each_under,
+    placements,
+)
+from bench.evidence.power import in_all, to_prove_each
+from bench.evidence.stats import Floats, benjamini_hochberg, nan_median
 from bench.model import PHASES, Point
 from bench.units import format_size
 
@@ -45,6 +51,8 @@ MEETINGS = {
 
 def penalties(table: Table, claim: Claim, _: Context) -> Finding:
     """The geometries at which a kernel takes more than PENALTY times its usual time."""
+    if not table.is_whole:
+        return claim.finding(UNDECIDED, SELECTED)
     found = {name: _relative(table, name) for name in compared(table)}
     found = {name: (rows, logs) for name, (rows, logs) in found.items() if len(rows)}
     if not found:
@@ -56,7 +64,7 @@ def penalties(table: Table, claim: Claim, _: Context) -> Finding:
     judged = judge_points(points, stacked, table.phases, float(np.log(PENALTY)))
     failing = [i for i, verdict in enumerate(judged.verdicts) if verdict == FAILS]
     failing.sort(key=lambda i: -float(judged.mid[i]))
-    rows = _penalty_rows(table, judged, places, failing)
+    rows = _penalty_rows(judged, places, failing)
     text = _penalty_text(judged, places, failing, len(compared(table)))
     cases = [f"{places[i][0]} {judged.words(i)}" for i in failing[:3]]
     return claim.finding(judged.verdict, text, cases, judged.processes, rows if failing else ())
@@ -98,22 +106,16 @@ def _penalty_text(
 
 
 def _penalty_rows(
-    table: Table, judged: Judged, places: Sequence[Place], failing: Sequence[int]
+    judged: Judged, places: Sequence[Place], failing: Sequence[int]
 ) -> list[tuple[str, ...]]:
     """One row for each kernel that has such a geometry, its worst first."""
-    rows: list[tuple[str, ...]] = [
-        ("kernel", "worst", "at", "classes", "deltas alike, slowest first")
-    ]
+    rows: list[tuple[str, ...]] = [("kernel", "worst", "at", "classes")]
     for kernel in dict.fromkeys(places[i][0] for i in sorted(failing)):
         own = [i for i in failing if places[i][0] == kernel]
         point = judged.points[own[0]]
         classes = sorted({_class_of(judged.points[i]).replace("delta ", "d ") for i in own})
-        alike = " | ".join(
-            f"{' '.join(map(str, each.deltas))}: {each.worst:.1f}x"
-            for each in delta_classes(table, kernel)
-        )
         at = f"{format_size(point.size)} s{point.src_offset} d{point.delta}"
-        rows.append((kernel, f"{judged.mid[own[0]]:.2f}x", at, ", ".join(classes), alike))
+        rows.append((kernel, f"{judged.mid[own[0]]:.2f}x", at, ", ".join(classes)))
     return rows
 
 
@@ -124,27 +126,24 @@ def _class_of(point: Point) -> str:
 def placement(table: Table, claim: Claim, _: Context) -> Finding:
     """Whether the start address of the code decides which of two kernels is faster.
 
-    Each phase's mean is held against the margin by Student's t with the deviation that
-    processes of one phase have (pooled over the phases). The winner changes at a point where
-    one phase is slower and another faster beyond the margin: the larger of the two p values,
-    times the twelve ordered pairs of phases, at a false-discovery rate of RATE over the
-    points. The winner is one where all phases are proved on one side of the margin.
+    Each placement's mean is held against the margin by Student's t, by its own processes. The
+    winner changes at a point where one placement is proved slower and another faster beyond
+    the margin: the larger of the two p values, times the twelve ordered pairs of placements,
+    at a false-discovery rate of RATE over the points. The winner is one where all placements
+    are proved on one side of the margin, each side tested at half of RATE.
     """
     kernel, baseline = claim.needs
     logs, limit = table.log_ratios(kernel, baseline), float(np.log1p(claim.margin))
-    slower, faster = phase_tests(logs, table.phases, limit)
-    known = np.isfinite(slower).all(axis=1) & np.isfinite(faster).all(axis=1)
-    if not known.any():
-        reason = "Unavailable, because not every phase has two processes."
-        return claim.finding(UNDECIDED, reason, processes=5 * len(PHASES))
-    pairs = len(PHASES) * (len(PHASES) - 1)
-    change = np.minimum(1, pairs * np.maximum(slower.min(axis=1), faster.min(axis=1)))
+    own = placements(logs, table.phases)
+    seen = own.is_everywhere
+    if not seen.any():
+        reason = "Unavailable, because not every placement has two processes."
+        return claim.finding(UNDECIDED, reason)
+    change = _change(logs, table.phases, limit)
     changed = np.flatnonzero(benjamini_hochberg(change) <= RATE)
-    never_slower = (1 - slower <= RATE).all(axis=1)
-    never_faster = (1 - faster <= RATE).all(axis=1)
-    settled = int((never_slower | never_faster).sum())
-    medians = by_phase(logs, table.phases)
-    span = np.exp(np.ptp(medians[known], axis=1))
+    settled = int(_is_settled(logs, table.phases, limit).sum())
+    means = _by_phase(own)
+    span = np.exp(np.ptp(means[seen], axis=1))
     text = (
         f"Placement changes the winner at {len(changed)} of {len(logs)} points, and does not at "
         f"{settled}; it moves the ratio by {np.median(span) - 1:.1%} (median) and up to "
@@ -152,33 +151,44 @@ def placement(table: Table, claim: Claim, _: Context) -> Finding:
     )
     verdict = FAILS if len(changed) else HOLDS if settled == len(logs) else UNDECIDED
     worst = sorted(changed, key=lambda row: float(change[row]))
-    cases = [_phases(table.points[row], medians[row]) for row in worst[:3]]
-    more = 2 * len(table.phases) if verdict == UNDECIDED else None
+    cases = [_phases(table.points[row], means[row]) for row in worst[:3]]
+    more = _enough(logs, table.phases, limit) if verdict == UNDECIDED else None
     return claim.finding(verdict, text, cases, more)
 
 
-def phase_tests(logs: Floats, phases: npt.NDArray[np.int64], limit: float) -> tuple[Floats, Floats]:
-    """P values of each phase (columns) against `mean <= limit` and against `mean >= -limit`.
+def _change(logs: Floats, phases: Ints, limit: float) -> Floats:
+    """P values of each point against `no placement is slower while another is faster`.
 
-    NaN where a phase has fewer than two processes.
+    NaN where a placement has fewer than two processes.
     """
-    groups = [logs[:, phases == phase] for phase in PHASES]
-    count = np.stack([np.isfinite(some).sum(axis=1) for some in groups], axis=1)
-    total = np.stack([np.nansum(some, axis=1) for some in groups], axis=1)
-    mean = np.where(count >= 2, total / np.maximum(count, 1), np.nan)
-    squares = sum(np.nansum((some - mean[:, [i]]) ** 2, axis=1) for i, some in enumerate(groups))
-    freedom = np.maximum(count.sum(axis=1) - (count > 0).sum(axis=1), 1)
-    deviation = np.sqrt(np.maximum(squares / freedom, 1e-24))[:, None] / np.sqrt(
-        np.maximum(count, 1)
-    )
-    return (
-        student_tail((mean - limit) / deviation, freedom),
-        student_tail((-limit - mean) / deviation, freedom),
-    )
+    slower, faster = each_over(logs, phases, limit), each_under(logs, phases, -limit)
+    pairs = len(PHASES) * (len(PHASES) - 1)
+    return np.asarray(np.minimum(1, pairs * np.maximum(slower.min(axis=1), faster.min(axis=1))))
 
 
-def _phases(p: Point, medians: Floats) -> str:
+def _is_settled(logs: Floats, phases: Ints, limit: float) -> Bools:
+    """Whether no placement is slower, or none faster, beyond the limit: proved."""
+    never_slower = np.all(each_under(logs, phases, limit) <= RATE / 2, axis=1)
+    never_faster = np.all(each_over(logs, phases, -limit) <= RATE / 2, axis=1)
+    return np.asarray(never_slower | never_faster)
+
+
+def _enough(logs: Floats, phases: Ints, limit: float) -> int | None:
+    """Processes with which every point would be settled on the side that it leans to."""
+    lean = np.where(placements(logs, phases).mid > 0, -1.0, 1.0)
+    own = placements(lean[:, None] * logs, phases)
+    return in_all(to_prove_each(own, limit, RATE / 2), len(phases))
+
+
+def _by_phase(own: Placements) -> Floats:
+    """The mean of each of PHASES, NaN where it has no process."""
+    columns = {phase: own.mean[:, column] for column, phase in enumerate(own.phases)}
+    nothing = np.full(len(own.mean), np.nan)
+    return np.stack([columns.get(phase, nothing) for phase in PHASES], axis=1)
+
+
+def _phases(p: Point, means: Floats) -> str:
     parts = ", ".join(
-        f"phase {phase} {np.exp(value):.2f}" for phase, value in zip(PHASES, medians, strict=True)
+        f"phase {phase} {np.exp(value):.2f}" for phase, value in zip(PHASES, means, strict=True)
     )
     return f"{format_size(p.size)} s{p.src_offset} d{p.delta}: {parts}"

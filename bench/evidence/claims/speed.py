@@ -21,7 +21,7 @@ from bench.evidence.claims.claim import (
     no_slower,
 )
 from bench.evidence.classes import SIZE_CLASSES
-from bench.evidence.crossover import Crossover, crossovers
+from bench.evidence.crossover import WIDEST, Crossover, crossovers
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
 from bench.units import format_range, format_size
@@ -58,12 +58,12 @@ def _where(judged: Judged) -> str:
             parts.append(f"{where} up to {judged.mid[worst]:.2f}x")
     placed = sum(phase >= 0 and v == UNDECIDED
                  for phase, v in zip(judged.placed, judged.verdicts, strict=True))  # fmt: skip
-    found = [f"It fails at {'; '.join(parts)}."] if parts else []
-    if placed and int(np.nanmax(judged.known)) >= LEAST:
-        found.append(f"{placed} stay open because one code placement alone is slower.")
-    if int(np.nanmax(judged.known)) < LEAST:
-        found.append(f"Fewer than {LEAST} processes decide nothing.")
-    return " ".join(found)
+    words = [f"It fails at {'; '.join(parts)}."] if parts else []
+    if placed:
+        words.append(f"At {placed} undecided ones a code placement alone is proved slower.")
+    if int(np.max(judged.count_at)) < LEAST:
+        words.append(f"Fewer than {LEAST} processes decide nothing.")
+    return " ".join(words)
 
 
 def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
@@ -100,56 +100,63 @@ def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
 def start_up(table: Table, claim: Claim, _: Context) -> Finding:
     """The sizes below which the default loses, class by class."""
     default, *baselines = claim.needs
-    found = {name: crossovers(table, default, name) for name in baselines}
+    by_baseline = {name: crossovers(table, default, name) for name in baselines}
     rows = [("geometry", *(f"against {name}" for name in baselines))]
-    for group in zip(*found.values(), strict=True):
-        rows.append((group[0].geometry, *(crossover_words(each) for each in group)))
-    enough = len(table.phases) >= LEAST
-    verdict = _start_up_verdict(list(found.values())) if enough else UNDECIDED
+    for group in zip(*by_baseline.values(), strict=True):
+        rows.append((group[0].geometry, *(crossover_words(one) for one in group)))
+    verdict = start_up_verdict(list(by_baseline.values()))
     fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()
     text = f"This CPU has {'fast' if fsrm else 'no fast'} short rep movs (FSRM). " + " ".join(
-        _crossover_range(name, group) for name, group in found.items()
+        _crossover_range(name, group) for name, group in by_baseline.items()
     )
     return claim.finding(verdict, text, detail=rows)
 
 
-def _start_up_verdict(found: Sequence[Sequence[Crossover]]) -> str:
-    """Holds where each baseline sees a loss and every loss ends, both for certain.
+def start_up_verdict(groups: Sequence[Sequence[Crossover]]) -> str:
+    """Holds where each baseline sees a proved loss, and every crossover is settled.
 
-    Fails where a loss certainly does not end, or where there certainly is none.
+    Fails where a loss is proved at the largest size, or where a loss is excluded everywhere.
+    A crossover is settled if its interval is no wider than WIDEST and ends before the largest
+    size; else the claim is undecided.
     """
-    every = [each for group in found for each in group]
-    if not all(found) or any(np.isnan(each.size) for each in every):
+    crossings = [one for group in groups for one in group]
+    if not all(groups) or any(np.isnan(one.size) for one in crossings):
         return UNDECIDED
-    if any(each.low == np.inf for each in every) or all(each.high == 0 for each in every):
+    if any(one.low == np.inf for one in crossings) or all(one.high == 0 for one in crossings):
         return FAILS
-    if any(each.high == np.inf for each in every):
+    if not all(one.is_settled for one in crossings):
         return UNDECIDED
-    return HOLDS if all(any(each.low > 0 for each in group) for group in found) else UNDECIDED
+    return HOLDS if all(any(one.low > 0 for one in group) for group in groups) else UNDECIDED
 
 
-def _crossover_range(name: str, found: Sequence[Crossover]) -> str:
-    ends = [each.size for each in found if 0 < each.size < np.inf]
-    never = sum(each.size == 0 for each in found)
-    parts = [f"{never} of {len(found)} geometry classes have no loss"] if never else []
+def _crossover_range(name: str, group: Sequence[Crossover]) -> str:
+    ends = sorted((one for one in group if 0 < one.size < np.inf), key=lambda one: one.size)
+    never = sum(one.size == 0 for one in group)
+    parts = [f"{never} of {len(group)} geometry classes have no proved loss"] if never else []
     if ends:
-        first, last = round_size(min(ends)), round_size(max(ends))
-        parts.insert(0, f"losses end at {first if first == last else f'{first} to {last}'}")
-    beyond = sum(each.size == np.inf for each in found)
+        words = dict.fromkeys(crossover_words(one) for one in (ends[0], ends[-1]))
+        parts.insert(0, f"losses end at {' to '.join(words)}")
+    beyond = sum(one.low == np.inf for one in group)
     if beyond:
         parts.append(f"{beyond} still lose at the largest size")
+    wide = sum(not one.is_settled and not np.isinf(one.low) for one in group)
+    if wide:
+        parts.append(
+            f"{wide} are not known: an interval wider than {WIDEST:g} times or open at its end"
+        )
     return f"Against {name} {', '.join(parts) or 'too few sizes were measured'}."
 
 
-def crossover_words(each: Crossover) -> str:
-    """`1.1 KiB [1.0 KiB, 1.2 KiB]`, or that there is no crossover."""
-    if np.isnan(each.size):
+def crossover_words(one: Crossover) -> str:
+    """`1.1 KiB [1.0 KiB, 1.2 KiB]`, or that no loss is proved; always with what is open."""
+    if np.isnan(one.size):
         return "not measured"
-    if each.size == 0:
+    if one.high == 0:
         return "no loss"
-    if each.size == np.inf:
-        return f"loses to {format_size(each.last)}"
-    return f"{round_size(each.size)} [{_end(each.low)}, {_end(each.high)}]"
+    if one.low == np.inf:
+        return f"loses to {format_size(one.last)}"
+    place = "none proved" if one.size == 0 else _end(one.size)
+    return f"{place} [{_end(one.low)}, {_end(one.high)}]"
 
 
 def _end(size: float) -> str:

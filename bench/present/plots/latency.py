@@ -18,8 +18,7 @@ LARGEST = 512
 
 def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
     """Nanoseconds of a call by size, geometric mean over the geometries of the panel."""
-    time = mean_times(table, kernel, list(rows.values()))
-    return Interval(time.mid * 1e9, time.low * 1e9, time.high * 1e9, time.count)
+    return mean_times(table, kernel, list(rows.values())).map(lambda seconds: seconds * 1e9)
 
 
 def small(table: Table) -> dict[str, dict[int, list[int]]]:

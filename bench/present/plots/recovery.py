@@ -21,9 +21,7 @@ def bars(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
     order = [next(i for i, p in enumerate(once.points) if p.fault == fault) for fault in faults]
     times = {}
     for kernel in once.kernels:
-        cost = time(once, kernel)
-        mid, low, high = (1e6 * end[order] for end in (cost.mid, cost.low, cost.high))
-        times[kernel] = Interval(mid, low, high, cost.count[order])
+        times[kernel] = time(once, kernel).take(order).map(lambda seconds: 1e6 * seconds)
     return list(once.kernels), faults, times
 
 
