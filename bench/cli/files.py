@@ -11,15 +11,14 @@ from bench import results
 from bench.cli.requests import Cases
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
-from bench.evidence.mixes import MIXES, read_mix
 from bench.model import CopymcError, Study
 from bench.present import markdown, page, plain
 from bench.present.document import Document
 
 
 def context(mixes: Sequence[str]) -> Context:
-    """What the claims weigh by: the mixes of these names or files, or the built-in ones."""
-    return Context(tuple(map(read_mix, mixes)) or MIXES)
+    """What the claims ask for: the mixes of these names, or all of a file."""
+    return Context(tuple(mixes))
 
 
 def selection(cases: Cases) -> Selection:

@@ -55,7 +55,7 @@ class Loss:
 
     Attributes:
         src_offset: source address modulo 4096.
-        delta: (dst - src) modulo 4096.
+        dst_offset: destination address modulo 4096.
         sizes: ranges (first, last) of neighbouring measured sizes at which it loses.
         worst: the largest ratio.
         worst_size: where it was met.
@@ -63,7 +63,7 @@ class Loss:
     """
 
     src_offset: int
-    delta: int
+    dst_offset: int
     sizes: tuple[tuple[int, int], ...]
     worst: float
     worst_size: int
@@ -90,16 +90,16 @@ def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
     p_values = p_over(logs, table.phases, float(np.log1p(MARGIN)))
     proved = benjamini_hochberg(p_values) <= RATE
     mid = mean_interval(logs, table.phases).map(np.exp).mid
-    geometries = dict.fromkeys((p.src_offset, p.delta) for p in table.points)
-    by_geometry = (_loss(table, mid, proved, *geometry) for geometry in geometries)
-    return tuple(sorted((loss for loss in by_geometry if loss), key=lambda loss: -loss.worst))
+    pairs = dict.fromkeys((p.src_offset, p.dst_offset) for p in table.points)
+    by_pair = (_loss(table, mid, proved, pair) for pair in pairs)
+    return tuple(sorted((loss for loss in by_pair if loss), key=lambda loss: -loss.worst))
 
 
-def _loss(table: Table, mid: Floats, proved: Bools, src_offset: int, delta: int) -> Loss | None:
+def _loss(table: Table, mid: Floats, proved: Bools, pair: tuple[int, int]) -> Loss | None:
     rows = [
         row
         for row, point in enumerate(table.points)
-        if (point.src_offset, point.delta) == (src_offset, delta) and not np.isnan(mid[row])
+        if (point.src_offset, point.dst_offset) == pair and not np.isnan(mid[row])
     ]
     bad = [bool(proved[row]) for row in rows]
     if not any(bad):
@@ -108,8 +108,7 @@ def _loss(table: Table, mid: Floats, proved: Bools, src_offset: int, delta: int)
     worst = max((row for row, is_bad in zip(rows, bad, strict=True) if is_bad),
                 key=lambda row: float(mid[row]))  # fmt: skip
     return Loss(
-        src_offset,
-        delta,
+        *pair,
         tuple(_ranges(sizes, bad)),
         float(mid[worst]),
         table.points[worst].size,

@@ -5,63 +5,81 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.model import PAGE, CopymcError, Point
+from bench.geometry import ALIAS_CLASSES, MANY_PAGES, alias_class, crosses_page, in_last_line
+from bench.model import ORDINARY, PAGE, SHUFFLED, SORTED, CopymcError, Point
 
 SIZE_CLASSES = (1, 64, 128, 512, 2048, 8192, 65536, 1 << 20, 1 << 40)
 """First sizes of the classes: below a line pair, short rep movs, then by cache level, bytes."""
 
 
+_DELTA = "delta "
+_ENDS = ("page end of the source", "page end of the destination", "page ends of both")
+_SEVERAL = "small delta at a page end"
+
 GEOMETRY_CLASSES = (
-    "delta 0",
-    "delta 1..15",
-    "delta 16..31",
-    "delta 32..63",
-    "delta -63..-1",
-    "delta other multiples of 64",
-    "delta other",
-    "odd src_offset",
+    ORDINARY,
+    *(_DELTA + name for name in ALIAS_CLASSES),
+    *_ENDS,
+    _SEVERAL,
+    SORTED,
+    SHUFFLED,
 )
-"""Classes of pointer pairs in which a kernel behaves alike, by facts of 4 KiB aliasing."""
+"""Classes of calls by their pointers, for tables and panels.
+
+`delta ...`: inside a page, by the class of delta; `page end ...`: that pointer starts in the
+last line of its page or its bytes cross into the next, delta being 0 or past a line (copies of
+over half a page cross nearly always, which then counts for nothing); the rest as model.FORMS.
+"""
+
+_SHORT = {
+    **{name: _DELTA + name for name in ALIAS_CLASSES},
+    "src-end": _ENDS[0],
+    "dst-end": _ENDS[1],
+    "both-ends": _ENDS[2],
+    "several": _SEVERAL,
+    **{name: name for name in (ORDINARY, SORTED, SHUFFLED)},
+}
+"""What the command line calls them."""
 
 
-_SHORT = ("0", "1..15", "16..31", "32..63", "-63..-1", "other")
+def geometry_class(point: Point) -> str:
+    """The member of GEOMETRY_CLASSES that holds a point."""
+    if point.is_drawn:
+        return point.form
+    alias = alias_class(point.delta)
+    ends = [_is_at_end(offset, point.size) for offset in (point.src_offset, point.dst_offset)]
+    if not any(ends):
+        return _DELTA + alias
+    if alias not in ("0", "64n", "other"):
+        return _SEVERAL
+    return _ENDS[2] if all(ends) else _ENDS[ends.index(True)]
 
 
-def geometry_class(src_offset: int, delta: int) -> str:
-    """The member of GEOMETRY_CLASSES that holds a pair; offsets in bytes."""
-    if src_offset % 2:
-        return "odd src_offset"
-    if delta % 64 == 0:
-        return "delta other multiples of 64" if delta else "delta 0"
-    for limit in (15, 31, 63):
-        if delta <= limit:
-            return f"delta {(limit + 1) // 2 if limit > 15 else 1}..{limit}"
-    return "delta -63..-1" if delta > PAGE - 64 else "delta other"
+def _is_at_end(offset: int, size: int) -> bool:
+    """Whether a pointer starts in its page's last line or a small copy crosses from it."""
+    if size > PAGE // 2:
+        return size <= MANY_PAGES and in_last_line(offset)
+    return in_last_line(offset) or crosses_page(offset, size)
 
 
 def parse_geometries(text: str) -> tuple[str, ...]:
-    """Members of GEOMETRY_CLASSES of a list such as `0,1..15,64n,other,odd`."""
-    short = {"64n": "delta other multiples of 64", "odd": "odd src_offset"}
-    found = []
+    """Members of GEOMETRY_CLASSES of a list such as `0,1..15,64n,dst-end,ordinary`."""
+    names = []
     for item in text.split(","):
-        word = item.strip().removeprefix("delta ")
-        name = short.get(
-            word, item.strip() if item.strip() in GEOMETRY_CLASSES else f"delta {word}"
-        )
-        if name not in GEOMETRY_CLASSES:
-            words = ", ".join((*_SHORT, *short))
-            raise CopymcError(f"geometry {item!r} is not one of {words}")
-        found.append(name)
-    return tuple(found)
+        word = item.strip().removeprefix(_DELTA)
+        if word not in _SHORT and item.strip() not in GEOMETRY_CLASSES:
+            raise CopymcError(f"geometry {item!r} is not one of {', '.join(_SHORT)}")
+        names.append(_SHORT.get(word, item.strip()))
+    return tuple(names)
 
 
 def panels(points: Sequence[Point]) -> dict[str, dict[int, list[int]]]:
     """For each geometry class among the points: the indices of its points at each size."""
-    found: dict[str, dict[int, list[int]]] = {}
+    by_class: dict[str, dict[int, list[int]]] = {}
     for row, point in enumerate(points):
-        of_class = found.setdefault(geometry_class(point.src_offset, point.delta), {})
-        of_class.setdefault(point.size, []).append(row)
-    return {name: found[name] for name in GEOMETRY_CLASSES if name in found}
+        sizes = by_class.setdefault(geometry_class(point), {})
+        sizes.setdefault(point.size, []).append(row)
+    return {name: by_class[name] for name in GEOMETRY_CLASSES if name in by_class}
 
 
 def size_class(size: int) -> tuple[int, int]:

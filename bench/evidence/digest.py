@@ -100,7 +100,7 @@ def _cells(table: Table) -> list[Cell]:
         return []
     groups: dict[tuple[int, str], list[int]] = {}
     for row, point in enumerate(table.points):
-        key = size_class(point.size)[0], geometry_class(point.src_offset, point.delta)
+        key = size_class(point.size)[0], geometry_class(point)
         if point.size:
             groups.setdefault(key, []).append(row)
     ratios = mean_ratios(table, KERNEL, BASELINE, list(groups.values()))

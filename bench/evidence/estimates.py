@@ -39,7 +39,7 @@ class Selection:
                 (self.deltas, point.delta),
                 (self.src_offsets, point.src_offset),
                 (self.dst_offsets, point.dst_offset),
-                (self.geometries, geometry_class(point.src_offset, point.delta)),
+                (self.geometries, geometry_class(point)),
             )
         )
 

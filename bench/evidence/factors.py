@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from bench.evidence.estimates import Table
-from bench.evidence.stats import Floats, median_interval, nan_median
+from bench.evidence.placement import mean_interval
+from bench.evidence.stats import Floats, nan_median
 from bench.geometry import FACTORS, LEVELS, MANY_PAGES, OFFSETS, levels
 from bench.model import PAGE, Point
 
@@ -89,7 +90,7 @@ class Penalty:
     Attributes:
         rows: rows of the table.
         logs: shape (rows, processes).
-        mid: median ratio, shape (rows,).
+        mid: mean ratio, shape (rows,).
         is_dear: whether the ratio is proved above 1 + DEAR, shape (rows,).
 
     """
@@ -117,7 +118,7 @@ def penalty(table: Table, kernel: str, size: int) -> Penalty | None:
     if len(usual) < LEAST_PAIRS:
         return None
     relative = logs[list(rows)] - nan_median(logs[usual].T)
-    ends = median_interval(relative)
+    ends = mean_interval(relative, table.phases)
     with np.errstate(invalid="ignore"):
         dear = ends.low > np.log1p(DEAR)
     return Penalty(rows, relative, np.exp(ends.mid), tuple(map(bool, dear)))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from bench.evidence.claims import CLAIMS
 from bench.evidence.digest import BASELINE, KERNEL, Digest, by_generation, columns, size_label
+from bench.present.answer import heat_of
 from bench.present.document import Document, Grid, Paragraph, Section
-from bench.present.report import heat_of
 from bench.present.text import file_name, many
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from bench.evidence.answers import RATE
 from bench.evidence.compare import Change, Comparison
 from bench.model import Scalar
+from bench.present.answer import heat_of
 from bench.present.document import Document, Grid, Paragraph, Section
-from bench.present.report import heat_of
 from bench.present.text import file_name
 from bench.units import format_size
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, RATE, ClassRatio, Loss, class_ratios, compared, losses
+from bench.evidence.answers import MARGIN, RATE, Loss, class_ratios, compared, losses
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
@@ -16,6 +16,7 @@ from bench.evidence.noise import noise
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
+from bench.present.answer import SUBJECT, answer, geometry, placed, rivals
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
 from bench.present.reviewers import asked
 from bench.present.text import (
@@ -29,8 +30,8 @@ from bench.present.text import (
 from bench.units import format_number, format_range, format_size, gigabytes_per_second
 
 CASES = "Every case"
-SUBJECT = "fast_string"  # Linux' default, the kernel that the suite is about
-_BASELINES = ("fragile", "memcpy")
+LIBC = "memcpy"
+"""The C library's copy: vector registers, which kernel code cannot use."""
 
 
 def report(
@@ -41,6 +42,7 @@ def report(
     sections = [
         Section("", (Paragraph(heading(table)), *_path(table))),
         *answer(table),
+        *geometry(table),
         *recovery(table),
         Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),)),
     ]
@@ -51,6 +53,7 @@ def report(
         Section("What reviewers ask", (asked(table, findings),), detail=True),
         repeat(table),
         *claim_sections(findings),
+        *loss_sections(table),
     ]
     return Document(f"copymc: {machine(table.study.metadata)}", tuple(sections))
 
@@ -86,59 +89,36 @@ def _path(table: Table) -> Iterator[Part]:
         )
 
 
-def answer(table: Table) -> Iterator[Section]:
-    """The default against the others by size class, and where it loses."""
-    baselines = [name for name in _BASELINES if table.has(SUBJECT, name)]
-    if not baselines:
-        return
-    yield Section(f"{SUBJECT} against the others", (_class_grid(table, baselines),))
-    for name in baselines:
-        yield _loss_section(losses(table, SUBJECT, name), name)
+def loss_sections(table: Table) -> Iterator[Section]:
+    """Where the default loses at chosen pointers; the C library's memcpy here alone."""
+    for name in dict.fromkeys((*rivals(table), *([LIBC] if table.has(SUBJECT, LIBC) else []))):
+        yield _loss_section(losses(table, SUBJECT, name), _named(table, name))
 
 
-def _class_grid(table: Table, baselines: Sequence[str]) -> Grid:
-    columns = [class_ratios(table, SUBJECT, name) for name in baselines]
-    rows, heat = [], []
-    for row in zip(*columns, strict=True):
-        cells = [cell for item in row for cell in (ratio_text(item.ratio), _placed(item))]
-        rows.append((format_range(row[0].first, row[0].last), *cells))
-        heat.append((None, *(h for item in row for h in (heat_of(float(item.ratio.mid)), None))))
-    heads = (head for name in baselines for head in (f"time / {name}", "by placement"))
-    return Grid(
-        ("size", *heads),
-        tuple(rows),
-        f"Time of {SUBJECT} over the time of others: below 1 it is faster. Geometric means over "
-        "all pointer geometries with 95% intervals over processes, which cover chance; by "
-        "placement: the least and largest over the start addresses of the code, which they do not.",
-        tuple(heat),
-    )
-
-
-def _placed(item: ClassRatio) -> str:
-    """`0.94..1.18`: what the placement of the code alone does to a ratio."""
-    least, most = float(item.ratio.least), float(item.ratio.most)
-    return "-" if np.isnan(least) else f"{least:.2f}..{most:.2f}"
-
-
-def heat_of(ratio: float) -> float | None:
-    """-1 to 1 for a ratio of 1/8 to 8; None where it is unknown."""
-    return None if np.isnan(ratio) else float(np.clip(np.log2(ratio) / 3, -1, 1))
+def _named(table: Table, kernel: str) -> str:
+    """The kernel's name; the C library's memcpy with the routine that it took."""
+    if kernel != LIBC:
+        return kernel
+    facts = table.study.metadata
+    return f"{kernel} of {fact(facts, 'libc')} ({fact(facts, 'libc_memcpy')}, not for kernels)"
 
 
 def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:
     title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
     if not losses:
-        return Section(title, (Paragraph("At no geometry."),))
+        return Section(title, (Paragraph("At no pair of pointers."),), detail=True)
     rows = tuple(
         (
             str(loss.src_offset),
-            str(loss.delta),
+            str(loss.dst_offset),
             f"{loss.worst:.2f}x at {format_size(loss.worst_size)}",
             ", ".join(format_range(*pair) for pair in loss.sizes),
         )
         for loss in losses
     )
-    return Section(title, (Grid(("src_offset", "delta", "worst", "sizes"), rows),))
+    note = Paragraph("The same call again and again at chosen pointers; each point is judged.")
+    head = ("src_offset", "dst_offset", "worst", "sizes")
+    return Section(title, (note, Grid(head, rows)), detail=True)
 
 
 def recovery(table: Table) -> Iterator[Section]:
@@ -294,7 +274,7 @@ def claim_sections(findings: Sequence[Finding]) -> Iterator[Section]:
 def _reason(finding: Finding) -> str:
     parts = [finding.text]
     if finding.cases:
-        parts.append(f"Deciding (size, src_offset s, delta d): {'; '.join(finding.cases)}.")
+        parts.append(f"Deciding: {'; '.join(finding.cases)}.")
     if finding.processes:
         parts.append(f"About {finding.processes} processes would decide it (--processes).")
     return " ".join(parts)
@@ -342,7 +322,7 @@ def _routine(
         own = [p for p in points if p.routine == name and row.first <= p.point.size <= row.last]
         counts = (str(sum(p.verdict == word for p in own)) for word in VERDICTS)
         slowest = worst(points, name, row.first)
-        rows.append((format_range(row.first, row.last), ratio_text(row.ratio), _placed(row),
+        rows.append((format_range(row.first, row.last), ratio_text(row.ratio), placed(row.ratio),
                      *counts, _at(slowest) if slowest else "none slower"))  # fmt: skip
     return Section(name, (Grid(("size", "mean", "by placement", *VERDICTS, "worst"), tuple(rows)),))
 

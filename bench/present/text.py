@@ -106,7 +106,7 @@ def cases(table: Table) -> Iterator[dict[str, Scalar | None]]:
                     "size": point.size,
                     "src_offset": point.src_offset,
                     "delta": point.delta,
-                    "geometry": geometry_class(point.src_offset, point.delta),
+                    "geometry": geometry_class(point),
                     "residency": point.residency,
                     "ns": float(time.mid[row]) * 1e9,
                     "low": float(time.low[row]) * 1e9,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,21 +15,21 @@ from bench.evidence.claims.claim import (
     Claim,
     Context,
     Finding,
+    Judged,
     absent,
     judge_points,
+    place_words,
 )
+from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
-from bench.evidence.mixes import Cost, Mix, costs
 from bench.evidence.placement import mean_interval
-from bench.evidence.stats import Interval
-from bench.model import Point
+from bench.model import SHUFFLED
 from bench.units import format_size
 
 DISPATCH_NS = 2.0
 """What the composed dispatch may add to a call, ns: the margin of its claim."""
 
 _SMALL = 4096  # bytes to which a nanosecond is measurable beside the copy
-_COVERED = 0.9  # least share of a mix that must have been measured
 
 RECOVERABLE = ("fast_string", "fragile", "mcsafe_unrolled")
 """Kernels that recover and touch a bad source byte once only, as real poison demands."""
@@ -57,7 +58,7 @@ def dispatch(table: Table, claim: Claim, _: Context) -> Finding:
         f"Over {routine} it adds {_ns(np.nanmedian(ends.mid))} ns in the median of "
         f"{int(np.isfinite(ends.mid).sum())} points to {format_size(_SMALL)}; most, "
         f"{_ns(ends.mid[worst])} [{_ns(ends.low[worst])}, {_ns(ends.high[worst])}] ns, at "
-        f"{format_size(at.size)} s{at.src_offset} d{at.delta}. Over {DISPATCH_NS:g} ns: "
+        f"{place_words(at)}. Over {DISPATCH_NS:g} ns: "
         f"{judged.count(FAILS)}; open: {judged.count(UNDECIDED)}."
     )
     return claim.finding(judged.verdict, text, processes=judged.processes)
@@ -71,63 +72,102 @@ def _ns(value: float) -> str:
 def best_for(table: Table, claim: Claim, context: Context) -> Finding:
     """Whether what Linux selects is the best recoverable kernel for every mix.
 
-    Every rival of every mix is a point of one family: the selected kernel holds where the
-    sign test rejects that a rival is faster beyond the margin, and fails where it rejects
-    that none is, at a false-discovery rate.
+    Judged on the mixes as they were timed, shuffled, so that no size is known before. Every
+    rival in every mix is a point of one family: the selected kernel holds where it is proved
+    that no rival is faster beyond the margin, and fails where one is proved to be.
     """
     routine = selected(table)
     others = [name for name in _recoverable(table) if name != routine]
     if not table.has(routine) or not others:
         return claim.finding(UNDECIDED, "Unavailable, because it needs two recoverable kernels.")
-    found = {mix.name: costs(table, others, routine, mix) for mix in context.mixes}
-    logs = np.stack([-each.logs for of_mix in found.values() for each in of_mix.values()])
-    place = [Point(0, 0, 0)] * len(logs)
-    judged = judge_points(place, logs, table.phases, float(np.log1p(claim.margin)))
-    verdicts = iter(judged.verdicts)
-    words = [_mix_words(of_mix, verdicts, name) for name, of_mix in found.items()]
-    rows = [("mix", "covered", *(f"{name} / {routine}" for name in others), "source")]
-    rows += [_row(mix, list(found[mix.name].values())) for mix in context.mixes]
-    text = f"Linux takes {routine} here. {'; '.join(text for _, text in words)}."
-    verdict = _worst([verdict for verdict, _ in words])
-    more = judged.processes if all("measured" not in text for _, text in words) else None
-    return claim.finding(verdict, text, processes=more, detail=rows)
+    shuffled = table.other(SHUFFLED)
+    rows = [row for row, point in enumerate(shuffled.points) if _is_asked(point.mix, context)]
+    if not rows or not shuffled.has(routine, *others):
+        return claim.finding(UNDECIDED, NO_MIX)
+    logs = np.concatenate([shuffled.log_ratios(routine, name)[rows] for name in others])
+    points = [shuffled.points[row] for row in rows]
+    judged = judge_points(points * len(others), logs, table.phases, float(np.log1p(claim.margin)))
+    mixes = [_Mix(judged, others, len(rows), number) for number in range(len(rows))]
+    text = f"Linux takes {routine} here. {'; '.join(mix.words for mix in mixes)}."
+    verdict = worst_of([mix.verdict for mix in mixes])
+    more = judged.processes if verdict == UNDECIDED else None
+    detail = _detail(mixes, others, routine)
+    return claim.finding(verdict, text, processes=more, detail=detail)
 
 
-def _worst(verdicts: Sequence[str]) -> str:
+NO_MIX = "Unavailable, because this file times no mix; `copymc run` does, --mix names others."
+"""The text of a claim about mixes on a file without any."""
+
+
+def _is_asked(mix: str, context: Context) -> bool:
+    """Whether a mix is among those that the claim takes: all but the ranges of sizes."""
+    return mix in context.mixes if context.mixes else bounds(mix) is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """One mix of a family of verdicts that goes through all mixes of each rival in turn."""
+
+    judged: Judged
+    rivals: Sequence[str]
+    mixes: int
+    number: int
+
+    def row(self, rival: str) -> int:
+        """The family's row of a rival in this mix."""
+        return self.rivals.index(rival) * self.mixes + self.number
+
+    @property
+    def name(self) -> str:
+        """The mix."""
+        return self.judged.points[self.number].mix
+
+    @property
+    def verdict(self) -> str:
+        """The worst over all rivals."""
+        return worst_of([self.judged.verdicts[self.row(rival)] for rival in self.rivals])
+
+    def ends(self, rival: str) -> tuple[float, float, float]:
+        """Time of a rival over the selected kernel's, with its interval."""
+        judged, row = self.judged, self.row(rival)
+        return 1 / judged.mid[row], 1 / judged.high[row], 1 / judged.low[row]
+
+    @property
+    def words(self) -> str:
+        """The verdict with the rival that decides it."""
+        own = [r for r in self.rivals if self.judged.verdicts[self.row(r)] == self.verdict]
+        if any(np.isnan(self.ends(rival)[0]) for rival in own):
+            return f"{self.name}: not measured throughout"
+        best = min(own, key=lambda rival: self.ends(rival)[0])
+        mid = self.ends(best)[0]
+        if self.verdict == FAILS:
+            return f"{self.name}: {best} would take {interval_text(self.ends(best))} of its time"
+        if self.verdict == HOLDS:
+            how = "best" if mid > 1 else "within the margin of the best"
+            return f"{self.name}: it is {how} (next {best}, {mid:.2f} times its time)"
+        return f"{self.name}: {best} at {interval_text(self.ends(best))} is too near"
+
+
+def worst_of(verdicts: Sequence[str]) -> str:
+    """Fails where one fails, else undecided where one is, else holds."""
     return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
 
 
-def _mix_words(found: dict[str, Cost], verdicts: Iterator[str], mix: str) -> tuple[str, str]:
-    """The verdict of one mix over all rivals, and its words."""
-    by_rival = {name: next(verdicts) for name in found}
-    covered = next(iter(found.values())).covered
-    if covered < _COVERED:
-        return UNDECIDED, f"{mix}: only {covered:.0%} of it is measured"
-    if unknown := [name for name, cost in found.items() if np.isnan(cost.ratio.mid)]:
-        return UNDECIDED, f"{mix}: {', '.join(unknown)} is not measured throughout"
-    verdict = _worst(list(by_rival.values()))
-    named = [name for name, each in by_rival.items() if each == verdict]
-    best = min(named, key=lambda name: float(found[name].ratio.mid))
-    ratio = found[best].ratio
-    interval = _interval(ratio)
-    if verdict == FAILS:
-        return FAILS, f"{mix}: {best} would take {interval} of its time"
-    if verdict == HOLDS:
-        how = "best" if float(ratio.mid) > 1 else "within the margin of the best"
-        return HOLDS, f"{mix}: it is {how} (next {best}, {float(ratio.mid):.2f} times its time)"
-    return UNDECIDED, f"{mix}: {best} at {interval} is too near"
+def interval_text(ends: tuple[float, float, float]) -> str:
+    """`0.52 [0.51, 0.53]`, or a dash where nothing is known."""
+    mid, low, high = ends
+    return "-" if np.isnan(mid) else f"{mid:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _detail(
+    mixes: Sequence[_Mix], rivals: Sequence[str], routine: str
+) -> list[tuple[str, ...]]:
+    rows = [("mix, shuffled", *(f"{name} / {routine}" for name in rivals))]
+    rows += [(mix.name, *(interval_text(mix.ends(name)) for name in rivals)) for mix in mixes]
+    return rows
 
 
 def _recoverable(table: Table) -> list[str]:
     names = [name for name in compared(table) if name in RECOVERABLE]
     return names + [name for name in compared(table) if name.endswith((":copy_mc_fragile",
                     ":copy_mc_enhanced_fast_string"))]  # fmt: skip
-
-
-def _interval(ratio: Interval) -> str:
-    return f"{float(ratio.mid):.3g} [{float(ratio.low):.3g}, {float(ratio.high):.3g}]"
-
-
-def _row(mix: Mix, found: Sequence[Cost]) -> tuple[str, ...]:
-    cells = ("-" if np.isnan(each.ratio.mid) else _interval(each.ratio) for each in found)
-    return mix.name, f"{found[0].covered:.0%}", *cells, mix.source

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from bench.evidence.answers import RATE
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table
-from bench.evidence.mixes import MIXES, Mix
 from bench.evidence.placement import each_over, each_under, mean_interval, p_over, placements
 from bench.evidence.power import in_all, to_prove_each, to_prove_one
 from bench.evidence.stats import Floats, benjamini_hochberg
@@ -47,9 +46,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a claim may ask for besides the table: the size mixes to weigh by."""
+    """What a claim may ask for besides the table: names of the mixes it takes; empty: all."""
 
-    mixes: tuple[Mix, ...] = MIXES
+    mixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +127,18 @@ class Judged:
 
     def words(self, row: int) -> str:
         """One point with its ratio."""
-        p = self.points[row]
-        return (
-            f"{format_size(p.size)} s{p.src_offset} d{p.delta}: {self.mid[row]:.2f} "
-            f"[{self.low[row]:.2f}, {self.high[row]:.2f}]"
-        )
+        ends = f"{self.mid[row]:.2f} [{self.low[row]:.2f}, {self.high[row]:.2f}]"
+        return f"{place_words(self.points[row])}: {ends}"
+
+
+def place_words(point: Point) -> str:
+    """Where a copy is made: `64 B src 0 dst 8`, `64 B ordinary`, `fleet shuffled`."""
+    if point.mix:
+        return f"{point.mix} {point.form}"
+    size = format_size(point.size)
+    return f"{size} {point.form}" if point.is_drawn else (
+        f"{size} src {point.src_offset} dst {point.dst_offset}"
+    )
 
 
 def no_slower(table: Table, kernel: str, baseline: str, margin: float) -> Judged:
@@ -203,14 +209,14 @@ def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
     """Verdicts by size class (rows) and geometry class (columns), with the worst ratio."""
     cells: dict[tuple[int, str], list[int]] = {}
     for row, point in enumerate(judged.points):
-        key = (size_class(point.size)[0], geometry_class(point.src_offset, point.delta))
+        key = (-1 if point.mix else size_class(point.size)[0], geometry_class(point))
         cells.setdefault(key, []).append(row)
     names = [name for name in GEOMETRY_CLASSES if any(name == key[1] for key in cells)]
     lines: list[tuple[str, ...]] = [("size", *(_short(name) for name in names))]
     for first in sorted({key[0] for key in cells}):
         rows = [cells.get((first, name), []) for name in names]
         sizes = [judged.points[row].size for each in rows for row in each]
-        label = format_range(min(sizes), max(sizes))
+        label = "mixes" if first < 0 else format_range(min(sizes), max(sizes))
         lines.append((label, *(_cell(judged, each) for each in rows)))
     return tuple(lines)
 
@@ -218,9 +224,10 @@ def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
 def _short(name: str) -> str:
     """A geometry class in the few letters of a column's head."""
     words = {
-        "delta other multiples of 64": "d 64n",
-        "delta other": "d other",
-        "odd src_offset": "odd src",
+        "page end of the source": "src end",
+        "page end of the destination": "dst end",
+        "page ends of both": "both ends",
+        "small delta at a page end": "d at end",
     }
     return words.get(name, name.replace("delta", "d"))
 

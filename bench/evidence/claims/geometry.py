@@ -17,9 +17,10 @@ from bench.evidence.claims.claim import (
     Finding,
     Judged,
     judge_points,
+    place_words,
 )
-from bench.evidence.classes import geometry_class
 from bench.evidence.estimates import Table
+from bench.evidence.factors import Cause, causes, penalty
 from bench.evidence.placement import (
     Bools,
     Ints,
@@ -29,98 +30,88 @@ from bench.evidence.placement import (
     placements,
 )
 from bench.evidence.power import in_all, to_prove_each
-from bench.evidence.stats import Floats, benjamini_hochberg, nan_median
+from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import PHASES, Point
-from bench.units import format_size
+from bench.units import format_range
 
 PENALTY = 2.0
 """A geometry that costs a kernel more than this times its usual time is named."""
 
 MEETINGS = {
-    "delta 1..15": "read(2) at page offset 4088 into a page-aligned buffer",
+    "delta 1..15": "source at a page's start, destination behind a header of 1 to 15 bytes",
     "delta 16..31": "page-aligned source read into a malloc block (glibc puts it at page + 16)",
-    "delta 32..63": "struct with a 32-byte header before its payload",
-    "delta -63..-1": "read(2) at page offset 8 into a page-aligned buffer",
-    "delta other multiples of 64": "cache-line aligned slab objects",
-    "delta other": "read(2) at an arbitrary file offset",
-    "delta 0": "page to page, as copy_mc_user_highpage() does",
-    "odd src_offset": "network payload or string at any byte",
+    "delta 32..63": "page-aligned source copied behind a header of 32 to 63 bytes",
+    "delta -63..-1": "data behind a header of 1 to 63 bytes moved to the start of a page",
+    "source in a page's last line": "read(2) at page offset 4032 or later",
+    "destination in a page's last line": "a buffer that begins in the last 64 bytes of a page",
+    "source crosses a page": "read(2) of N bytes at any offset: N - 1 of 4096 cross",
+    "destination crosses a page": "N bytes to any address: N - 1 of 4096 cross",
+    "source odd": "network payload or string at any byte",
+    "destination odd": "the same, as the target",
 }
-"""A realistic way to meet each class of pointer pairs."""
+"""A realistic way to meet each cause."""
 
 
 def penalties(table: Table, claim: Claim, _: Context) -> Finding:
-    """The geometries at which a kernel takes more than PENALTY times its usual time."""
+    """The pairs of pointers at which a kernel takes more than PENALTY times its usual time.
+
+    Usual is the median over a fixed set of pairs at the same size (factors.is_reference).
+    """
     if not table.is_whole:
         return claim.finding(UNDECIDED, SELECTED)
-    found = {name: _relative(table, name) for name in compared(table)}
-    found = {name: (rows, logs) for name, (rows, logs) in found.items() if len(rows)}
-    if not found:
-        reason = "Unavailable, because no kernel has three geometries at one size."
+    sizes = sorted({point.size for point in table.points if point.size})
+    relative = {(name, size): penalty(table, name, size)
+                for name in compared(table) for size in sizes}  # fmt: skip
+    measured = {key: one for key, one in relative.items() if one is not None}
+    if not measured:
+        reason = "Unavailable, because no size has two usual pairs of pointers."
         return claim.finding(UNDECIDED, reason)
-    places = [(name, row) for name, (rows, _) in found.items() for row in rows]
-    stacked = np.concatenate([logs for _, logs in found.values()])
+    places = [(name, row) for (name, _), one in measured.items() for row in one.rows]
     points = [table.points[row] for _, row in places]
-    judged = judge_points(points, stacked, table.phases, float(np.log(PENALTY)))
+    logs = np.concatenate([one.logs for one in measured.values()])
+    judged = judge_points(points, logs, table.phases, float(np.log(PENALTY)))
     failing = [i for i, verdict in enumerate(judged.verdicts) if verdict == FAILS]
     failing.sort(key=lambda i: -float(judged.mid[i]))
-    rows = _penalty_rows(judged, places, failing)
-    text = _penalty_text(judged, places, failing, len(compared(table)))
+    text = _penalty_text(table, judged, places, failing)
     cases = [f"{places[i][0]} {judged.words(i)}" for i in failing[:3]]
-    return claim.finding(judged.verdict, text, cases, judged.processes, rows if failing else ())
-
-
-def _relative(table: Table, kernel: str) -> tuple[list[int], Floats]:
-    """Rows with three geometries at their size, and log times to the median over these."""
-    logs = np.log(table.seconds(kernel))
-    sizes = np.array([point.size for point in table.points])
-    rows: list[int] = []
-    parts = []
-    for size in np.unique(sizes):
-        some = np.flatnonzero((sizes == size) & np.isfinite(logs).any(axis=1))
-        if len(some) >= 3:
-            rows += [int(row) for row in some]
-            parts.append(logs[some] - nan_median(logs[some].T))
-    return rows, np.concatenate(parts) if parts else np.zeros((0, logs.shape[1]))
+    return claim.finding(judged.verdict, text, cases, judged.processes)
 
 
 Place = tuple[str, int]  # a kernel and a row of the table
 
 
 def _penalty_text(
-    judged: Judged, places: Sequence[Place], failing: Sequence[int], kernels: int
+    table: Table, judged: Judged, places: Sequence[Place], failing: Sequence[int]
 ) -> str:
-    open_ = judged.count(UNDECIDED)
     if not failing:
         return (
-            f"No geometry is proved to cost a kernel more than {PENALTY:g} times its usual time; "
-            f"{open_} of {len(places)} cases are open."
+            f"No pair of pointers is proved to cost a kernel more than {PENALTY:g} times its usual "
+            f"time; {judged.count(UNDECIDED)} of {len(places)} cases are open."
         )
-    names = dict.fromkeys(places[i][0] for i in sorted(failing))
-    met = {_class_of(judged.points[i]) for i in failing}
-    ways = "; ".join(f"{name}: {MEETINGS[name]}" for name in MEETINGS if name in met)
+    kernels = dict.fromkeys(places[i][0] for i in sorted(failing))
     return (
-        f"{len(names)} of {kernels} kernels have such geometries: {', '.join(names)}. "
-        f"Met by: {ways}."
+        f"{len(kernels)} of {len(compared(table))} kernels have such pairs: "
+        f"{', '.join(kernels)}. {_causes_text(table, list(kernels))}"
     )
 
 
-def _penalty_rows(
-    judged: Judged, places: Sequence[Place], failing: Sequence[int]
-) -> list[tuple[str, ...]]:
-    """One row for each kernel that has such a geometry, its worst first."""
-    rows: list[tuple[str, ...]] = [("kernel", "worst", "at", "classes")]
-    for kernel in dict.fromkeys(places[i][0] for i in sorted(failing)):
-        own = [i for i in failing if places[i][0] == kernel]
-        point = judged.points[own[0]]
-        classes = sorted({_class_of(judged.points[i]).replace("delta ", "d ") for i in own})
-        at = f"{format_size(point.size)} s{point.src_offset} d{point.delta}"
-        rows.append((kernel, f"{judged.mid[own[0]]:.2f}x", at, ", ".join(classes)))
-    return rows
+def _causes_text(table: Table, kernels: Sequence[str]) -> str:
+    """What causes them, kernel by kernel, and how each cause is met; or why nobody can tell."""
+    causes_ = [cause for name in kernels for cause in causes(table, name)[0]
+               if cause.worst > PENALTY]  # fmt: skip
+    if not causes_:
+        return "No cause holds for all its pairs, or this file's pairs confound the causes."
+    words = dict.fromkeys(f"{c.kernel}: {cause_text(c)}" for c in causes_)
+    met = {level.text for cause in causes_ for level in cause.levels}
+    ways = [f"{name}: {MEETINGS[name]}" for name in MEETINGS if name in met]
+    return f"Causes: {'; '.join(words)}. Met by: {'; '.join(ways)}."
 
 
-def _class_of(point: Point) -> str:
-    return geometry_class(point.src_offset, point.delta)
+def cause_text(cause: Cause) -> str:
+    """`delta 1..15, 8 B to 4 KiB, 1.2 to 6.8 times`."""
+    names = " or ".join(level.text for level in cause.levels)
+    where = format_range(cause.sizes[0], cause.sizes[-1])
+    return f"{names}, {where}, {cause.least:.2f} to {cause.worst:.2f} times"
 
 
 def placement(table: Table, claim: Claim, _: Context) -> Finding:
@@ -191,4 +182,4 @@ def _phases(p: Point, means: Floats) -> str:
     parts = ", ".join(
         f"phase {phase} {np.exp(value):.2f}" for phase, value in zip(PHASES, means, strict=True)
     )
-    return f"{format_size(p.size)} s{p.src_offset} d{p.delta}: {parts}"
+    return f"{place_words(p)}: {parts}"

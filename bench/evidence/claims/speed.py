@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,21 +20,34 @@ from bench.evidence.claims.claim import (
     grid,
     no_slower,
 )
-from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.crossover import WIDEST, Crossover, crossovers
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
+from bench.model import ORDINARY, SAME, SHUFFLED
 from bench.units import format_range, format_size
+
+FAMILY = (SAME, ORDINARY, SHUFFLED)
+"""Forms of calls that a claim on speed judges together: predicted, ordinary, unpredicted."""
+
+_FORMS = {
+    SAME: "the same call again and again",
+    ORDINARY: "one size at ordinary pointers",
+    SHUFFLED: "sizes shuffled",
+}
 
 
 def no_slower_claim(table: Table, claim: Claim, _: Context) -> Finding:
-    """The kernel `claim.needs[0]` is no slower than `claim.needs[1]` at any point."""
-    kernel, baseline = claim.needs
-    judged = no_slower(table, kernel, baseline, claim.margin)
+    """The kernel `claim.needs[0]` is no slower than `claim.needs[1]`, however it is called."""
+    judged = _judged(table, claim)
     text = f"Within {claim.margin:.0%}: {_counts(judged)}. {_where(judged)}"
     return claim.finding(
         judged.verdict, text.strip(), deciding(judged), judged.processes, grid(judged)
     )
+
+
+def _judged(table: Table, claim: Claim) -> Judged:
+    kernel, baseline = claim.needs
+    return no_slower(table.other(*FAMILY), kernel, baseline, claim.margin)
 
 
 def _counts(judged: Judged) -> str:
@@ -46,24 +59,33 @@ def _counts(judged: Judged) -> str:
 
 
 def _where(judged: Judged) -> str:
-    """The size classes in which points fail, with their worst ratio."""
-    parts = []
-    for low, high in itertools.pairwise(SIZE_CLASSES):
-        rows = [i for i, p in enumerate(judged.points)
-                if low <= p.size < high and judged.verdicts[i] == FAILS]  # fmt: skip
-        if rows:
-            worst = max(rows, key=lambda row: float(judged.mid[row]))
-            sizes = [judged.points[row].size for row in rows]
-            where = format_range(min(sizes), max(sizes))
-            parts.append(f"{where} up to {judged.mid[worst]:.2f}x")
+    """Form by form, where points fail, with the worst ratio."""
     placed = sum(phase >= 0 and v == UNDECIDED
                  for phase, v in zip(judged.placed, judged.verdicts, strict=True))  # fmt: skip
-    words = [f"It fails at {'; '.join(parts)}."] if parts else []
+    words = [_where_in(judged, form) for form in FAMILY]
     if placed:
         words.append(f"At {placed} undecided ones a code placement alone is proved slower.")
     if int(np.max(judged.count_at)) < LEAST:
         words.append(f"Fewer than {LEAST} processes decide nothing.")
-    return " ".join(words)
+    return " ".join(word for word in words if word)
+
+
+def _where_in(judged: Judged, form: str) -> str:
+    """One sentence about the points of a form; empty where there are none."""
+    rows = [i for i, point in enumerate(judged.points) if point.form == form]
+    failing = [i for i in rows if judged.verdicts[i] == FAILS]
+    if not rows:
+        return f"{_FORMS[form].capitalize()}: not in this file." if form != SAME else ""
+    if not failing:
+        return f"{_FORMS[form].capitalize()}: no failure in {len(rows)} points."
+    worst = max(failing, key=lambda row: float(judged.mid[row]))
+    names = [point.mix for point in (judged.points[row] for row in failing) if point.mix]
+    sizes = sorted(judged.points[row].size for row in failing)
+    where = ", ".join(names) or format_range(sizes[0], sizes[-1])
+    return (
+        f"{_FORMS[form].capitalize()}: {len(failing)} of {len(rows)} points fail, {where}, by up "
+        f"to {judged.mid[worst]:.2f} times."
+    )
 
 
 def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
@@ -78,15 +100,15 @@ def deciding(judged: Judged, most: int = 3) -> tuple[str, ...]:
 def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
     """What fragile costs over the default, and where it is the faster one."""
     default, fragile = claim.needs
-    judged = no_slower(table, default, fragile, claim.margin)
-    rows = class_ratios(table, fragile, default)
+    judged = _judged(table, claim)
+    rows = class_ratios(table.other(ORDINARY), fragile, default)
     cost = "; ".join(
         f"{format_range(row.first, row.last)} {float(row.ratio.mid):.2f}x"
         for row in rows
         if np.isfinite(row.ratio.mid)
     )
     faster = judged.count(FAILS)
-    text = f"Fragile over the default, means over all geometries: {cost or 'none in common'}. "
+    text = f"Fragile over the default, ordinary pointers: {cost or 'not in this file'}. "
     text += (
         f"Fragile is the faster one at {faster} of {len(judged.points)} points. {_where(judged)}"
         if faster
@@ -100,7 +122,8 @@ def fragile_cost(table: Table, claim: Claim, _: Context) -> Finding:
 def start_up(table: Table, claim: Claim, _: Context) -> Finding:
     """The sizes below which the default loses, class by class."""
     default, *baselines = claim.needs
-    by_baseline = {name: crossovers(table, default, name) for name in baselines}
+    ordinary = table.other(SAME, ORDINARY)
+    by_baseline = {name: crossovers(ordinary, default, name) for name in baselines}
     rows = [("geometry", *(f"against {name}" for name in baselines))]
     for group in zip(*by_baseline.values(), strict=True):
         rows.append((group[0].geometry, *(crossover_words(one) for one in group)))
@@ -171,32 +194,34 @@ def round_size(size: float) -> str:
     return f"{size:.0f} B"
 
 
-def cold(_: Table, claim: Claim, __: Context) -> Finding:
-    """Undecided until a file has cold copies."""
-    return claim.finding(UNDECIDED, "Unavailable, because this file times hot copies only.")
-
-
-def kernel_memcpy(table: Table) -> Iterator[str]:
-    """The routine that stands for the kernel's memcpy: a tree's own if timed, else ours."""
+def kernel_memcpy(table: Table) -> str:
+    """The kernel's memcpy where a CPU lacks FSRM and ERMS: a tree's own if timed, else ours."""
     trees = [name for name in table.kernels if name.startswith("linux-")
-             and name.endswith((":memcpy", ":__memcpy"))]  # fmt: skip
-    yield from trees[:1] or ["memcpy_orig"]
+             and name.endswith(":memcpy_orig")]  # fmt: skip
+    return next(iter(trees), "memcpy_orig")
+
+
+def has_fast_short(table: Table) -> bool:
+    """Whether the file's machine has FSRM, by which the kernel's memcpy is one `rep movsb`."""
+    return "fsrm" in str(table.study.metadata.get("string_features", "")).split()
 
 
 def against_kernel_memcpy(table: Table, claim: Claim, context: Context) -> Finding:
-    """The default against the memcpy of the same kernel."""
-    baseline = next(kernel_memcpy(table))
+    """The default against the memcpy that the same kernel runs on this machine."""
+    if has_fast_short(table):
+        text = (
+            "This CPU has FSRM: memcpy() of Linux since 6.4 is the same single `rep movsb`, so the "
+            "two cannot differ but by where they lie."
+        )
+        return claim.finding(HOLDS, text)
+    return against_memcpy_orig(table, claim, context)
+
+
+def against_memcpy_orig(table: Table, claim: Claim, context: Context) -> Finding:
+    """The default against the kernel's memcpy on CPUs without FSRM."""
+    baseline = kernel_memcpy(table)
     if not table.has(baseline):
         return claim.finding(UNDECIDED, absent(baseline))
-    own = Claim(claim.id, claim.sentence, (claim.needs[0], baseline), no_slower_claim, claim.margin)
-    found = no_slower_claim(table, own, context)
-    fsrm = "fsrm" in str(table.study.metadata.get("string_features", "")).split()
-    era = (
-        "With FSRM the kernel's memcpy since 6.4 is the same rep movsb as the default; "
-        f"judged against {baseline}, its memcpy without FSRM. "
-        if fsrm and baseline == "memcpy_orig"
-        else f"Judged against {baseline}. "
-    )
-    return claim.finding(
-        found.verdict, era + found.text, found.cases, found.processes, found.detail
-    )
+    own = replace(claim, needs=(claim.needs[0], baseline))
+    finding = no_slower_claim(table, own, context)
+    return replace(finding, text=f"Judged against {baseline}. {finding.text}")

@@ -12,33 +12,8 @@ from bench.evidence.claims.claim import (
     Claim,
     Context,
     Finding,
-    absent,
 )
 from bench.evidence.estimates import Table
-from bench.evidence.noise import noise
-from bench.evidence.stats import LEAST
-
-_SMALL, _LARGE = 64, 1 << 20  # sizes between which the twin speaks for the run
-
-
-def noise_floor(table: Table, claim: Claim, _: Context) -> Finding:
-    """Whether the run's own error, seen on the A/A twin, is small beside the margin."""
-    seen = noise(table, _SMALL, _LARGE)
-    if not seen.twin_cases:
-        return claim.finding(
-            UNDECIDED,
-            absent("an A/A twin of 64 B to 1 MiB"),
-        )
-    text = (
-        f"The same kernel under two names differs by {seen.twin_error:.3%} (median) and "
-        f"{seen.twin_error_p95:.3%} (95th percentile) over {seen.twin_cases} points of 64 B to "
-        f"1 MiB; {seen.twin_excluded:.1%} of 95% intervals exclude 1. Between processes "
-        f"{seen.spread:.2%}; {seen.rejected:.2%} of values left out."
-    )
-    if len(table.phases) < LEAST:
-        return claim.finding(UNDECIDED, text, processes=LEAST)
-    kept = seen.twin_error_p95 <= claim.margin / 3 and seen.rejected <= 0.05
-    return claim.finding(HOLDS if kept else FAILS, text)
 
 
 def contract(table: Table, claim: Claim, _: Context) -> Finding:
