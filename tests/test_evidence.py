@@ -1,23 +1,17 @@
-"""Spreads, crossovers, classes of delta and mixes, against made-up data of known truth."""
+"""Spreads and crossovers, against made-up data of known truth."""
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.evidence.claims.claim import HOLDS, UNDECIDED
 from bench.evidence.claims.speed import crossover_words, start_up_verdict
 from bench.evidence.crossover import Crossover, crossing, crossovers, last_crossing
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.microarch import microarchitecture
-from bench.evidence.mixes import MIXES, Mix, Share, cost, mean_seconds, parse_histogram, read_mix
 from bench.evidence.spread import by_phase, spread
-from bench.model import PHASES, CopymcError, Point
+from bench.model import PHASES, Point
 from tests.conftest import grid, made_up
 
 COLUMNS = np.array(PHASES * 5)
@@ -128,76 +122,6 @@ def test_the_interval_of_a_crossover_covers_the_truth() -> None:
     assert hits >= 34
 
 
-BPFTRACE = """Attaching 2 probes...
-
-@sizes:
-[8, 16)             10 |@@@@                      |
-[4K, 8K)            30 |@@@@@@@@@@@@@@@@          |
-"""
-
-
-def test_a_histogram_of_bpftrace_is_a_mix() -> None:
-    mix = parse_histogram(BPFTRACE, "mine")
-    assert mix.shares == (Share(8, 15, "", 10), Share(4096, 8191, "", 30))
-
-
-def test_a_histogram_by_delta_gives_the_geometry_too() -> None:
-    text = "@s[16]:\n[64]  5 |@@|\n[256, 300]  7 |@@|\n\n@s[-64]:\n[1K, 2K)  9 |@@|\n"
-    geometries = [(share.geometry, share.weight) for share in parse_histogram(text, "x").shares]
-    assert geometries == [
-        ("delta 16..31", 5), ("delta 16..31", 7), ("delta other multiples of 64", 9)
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", ["", "hello", "[a, b) 3 |@@|", "@x:\n[0] 0 |  |"])
-def test_what_is_no_histogram_is_an_error_of_one_line(text: str) -> None:
-    with pytest.raises(CopymcError, match=r"^mix 'x'[^\n]*$"):
-        parse_histogram(text, "x")
-
-
-@given(st.text(max_size=200))
-def test_any_text_is_a_mix_or_an_error_of_ours(text: str) -> None:
-    with contextlib.suppress(CopymcError):
-        assert parse_histogram(text, "x").shares
-
-
-def test_a_mix_is_read_by_name_or_from_a_file(tmp_path: Path) -> None:
-    assert read_mix("page") is MIXES[0]
-    (tmp_path / "h.txt").write_text(BPFTRACE)
-    assert read_mix(str(tmp_path / "h.txt")).name == "h.txt"
-    with pytest.raises(CopymcError, match=r"neither a file .* nor one of page, block, fleet"):
-        read_mix("pages")
-
-
-def test_built_in_mixes_have_sources_and_add_up() -> None:
-    for mix in MIXES:
-        assert mix.source
-        assert all(share.weight > 0 and share.low <= share.high for share in mix.shares)
-    fleet = next(mix for mix in MIXES if mix.name == "fleet")
-    total = sum(share.weight for share in fleet.shares)
-    assert total == pytest.approx(1 - 0.0859, abs=0.003)  # published, without calls of 0 bytes
-    small = sum(share.weight for share in fleet.shares if share.high < 64)
-    assert small / total == pytest.approx(0.88, abs=0.01)
-
-
-def test_the_cost_of_a_mix_is_the_weighted_mean_of_its_copies() -> None:
-    def costs(kernel: str, point: Point, _: int) -> float:
-        return point.size * (2.0 if kernel == "b" and point.size > 100 else 1.0)
-
-    table = Table(made_up(("a", "b"), grid([64, 128]), costs, noise=0))
-    mix = Mix("m", "test", (Share(64, 64, "delta 0", 3), Share(128, 128, "delta 0", 1)))
-    found = cost(table, "b", "a", mix)
-    assert float(found.ratio.mid) == pytest.approx((3 * 64 + 256) / (3 * 64 + 128), rel=0.02)
-    assert found.covered == 1
-
-
-def test_copies_that_were_not_measured_are_not_counted_as_covered() -> None:
-    table = Table(made_up(("a",), grid([64, 128]), lambda *_: 1.0))
-    mix = Mix("m", "test", (Share(64, 64, "delta 0", 1), Share(64, 64, "delta 1..15", 2),
-                            Share(1 << 20, 1 << 20, "delta 0", 1)))  # fmt: skip
-    assert mean_seconds(table, "a", mix)[1] == 0.25
-
-
 @pytest.mark.parametrize(
     ("cpu_family", "name"),
     [("26-2", "Zen 5"), ("25-17", "Zen 4"), ("25-1", "Zen 3"), ("6-62", "Ivy Bridge-EP"),
@@ -211,21 +135,3 @@ def test_a_selection_takes_geometries() -> None:
     table = Table(made_up(("a",), grid([64], (0, 8, 16)), lambda *_: 1.0),
                   Selection(geometries=("delta 1..15",)))  # fmt: skip
     assert [point.delta for point in table.points] == [8]
-
-
-@pytest.mark.parametrize(
-    ("line", "share"),
-    [
-        ("[1000, ...)  2 |@|", Share(1000, 1 << 40, "", 2)),
-        ("[2G, 4G)  2 |@|", Share(2 << 30, (4 << 30) - 1, "", 2)),
-        ("(..., 8)  5 |@@|", Share(1, 7, "", 5)),
-    ],
-)
-def test_bins_without_an_end_are_read(line: str, share: Share) -> None:
-    assert parse_histogram(f"@x:\n{line}\n", "x").shares == (share,)
-
-
-@pytest.mark.parametrize("key", ["@[bash]:", "@b[bash, 5]:"])
-def test_a_key_that_is_no_delta_is_an_error(key: str) -> None:
-    with pytest.raises(CopymcError, match="is no bpftrace histogram"):
-        parse_histogram(f"@[8]:\n[64, 128) 1 |@|\n{key}\n[64, 128) 9 |@|\n", "x")

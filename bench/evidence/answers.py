@@ -109,13 +109,13 @@ def _loss(table: Table, mid: Floats, proved: Bools, pair: tuple[int, int]) -> Lo
                 key=lambda row: float(mid[row]))  # fmt: skip
     return Loss(
         *pair,
-        tuple(_ranges(sizes, bad)),
+        tuple(stretches(sizes, bad)),
         float(mid[worst]),
         table.points[worst].size,
     )
 
 
-def _ranges(sizes: Sequence[int], chosen: Sequence[bool]) -> Iterator[tuple[int, int]]:
+def stretches(sizes: Sequence[int], chosen: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """(first, last) of each stretch of chosen sizes."""
     start = None
     for index, (size, is_in) in enumerate(zip(sizes, chosen, strict=True)):

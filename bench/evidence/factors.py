@@ -9,11 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from bench.evidence.answers import stretches
 from bench.evidence.estimates import Table
 from bench.evidence.placement import mean_interval
 from bench.evidence.stats import Floats, nan_median
 from bench.geometry import FACTORS, LEVELS, MANY_PAGES, OFFSETS, levels
 from bench.model import PAGE, Point
+from bench.units import format_range
 
 DEAR = 0.25
 """A level of a factor is dear where each pair that has it is proved slower by more than this."""
@@ -59,7 +61,7 @@ class Cause:
     Attributes:
         kernel: the kernel.
         levels: the level; more than one where the same pairs have them at every such size.
-        sizes: sizes at which it does, bytes, sorted.
+        sizes: ranges (first, last) of neighbouring measured sizes at which it does, bytes.
         least: smallest ratio to the usual time over its pairs and sizes.
         worst: largest one.
         worst_point: where that was met.
@@ -68,10 +70,29 @@ class Cause:
 
     kernel: str
     levels: tuple[Level, ...]
-    sizes: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
     least: float
     worst: float
     worst_point: Point
+
+
+    @property
+    def text(self) -> str:
+        """The levels in words; a pointer's last line and its crossing, not told apart, in short."""
+        words = sorted(level.text for level in self.levels)
+        for one in words:
+            ending = one.removesuffix(_LAST)
+            if one != ending and words == sorted([one, ending + _CROSSES]):
+                return f"{ending}at a page's end"
+        return " or ".join(words)
+
+    @property
+    def where(self) -> str:
+        """The sizes in words: `8 B, 128 B to 4 KiB`."""
+        return ", ".join(format_range(*sizes) for sizes in self.sizes)
+
+
+_LAST, _CROSSES = "in a page's last line", "crosses a page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,8 @@ def causes(table: Table, kernel: str) -> tuple[tuple[Cause, ...], tuple[Alone, .
     """
     at: dict[tuple[Level, ...], list[_Dear]] = {}
     unexplained: list[Alone] = []
-    for size in sorted({point.size for point in table.points if point.size}):
+    sizes = sorted({point.size for point in table.points if point.size})
+    for size in sizes:
         if (of_size := penalty(table, kernel, size)) is None:
             continue
         dear = [_Dear(table.points[row], float(ratio), is_dear)
@@ -147,8 +169,8 @@ def causes(table: Table, kernel: str) -> tuple[tuple[Cause, ...], tuple[Alone, .
         for group, pairs in named.items():
             at.setdefault(group, []).extend(pairs)
         unexplained += [Alone(kernel, pair.point, pair.ratio) for pair in left]
-    ordered = sorted((_cause(kernel, group, pairs) for group, pairs in at.items()),
-                     key=lambda cause: -cause.worst)  # fmt: skip
+    named_ = (_cause(kernel, group, pairs, sizes) for group, pairs in at.items())
+    ordered = sorted(named_, key=lambda cause: -cause.worst)
     return tuple(ordered), tuple(sorted(unexplained, key=lambda pair: -pair.ratio))
 
 
@@ -165,11 +187,14 @@ def _pairs(dear: Sequence[_Dear]) -> list[tuple[int, int]]:
     return [(pair.point.src_offset, pair.point.dst_offset) for pair in dear]
 
 
-def _cause(kernel: str, group: tuple[Level, ...], pairs: Sequence[_Dear]) -> Cause:
+def _cause(
+    kernel: str, group: tuple[Level, ...], pairs: Sequence[_Dear], sizes: Sequence[int]
+) -> Cause:
     worst = max(pairs, key=lambda pair: pair.ratio)
     least = min(pair.ratio for pair in pairs)
-    sizes = tuple(sorted({pair.point.size for pair in pairs}))
-    return Cause(kernel, group, sizes, least, worst.ratio, worst.point)
+    own = {pair.point.size for pair in pairs}
+    ranges = tuple(stretches(sizes, [size in own for size in sizes]))
+    return Cause(kernel, group, ranges, least, worst.ratio, worst.point)
 
 
 def explained(
@@ -238,6 +263,15 @@ def _by_two_levels(pairs: Sequence[_Dear]) -> dict[Level, list[_Dear]]:
             for end in (factor for factor in ends if own[factor] == "yes"):
                 having.setdefault(Level(line, own[line], end), []).append(pair)
     return having
+
+
+def is_told_apart(table: Table) -> bool:
+    """Whether any size of the table has pairs that confound no factor."""
+    pairs: dict[int, set[tuple[int, int]]] = {}
+    for point in table.points:
+        pairs.setdefault(point.size, set()).add((point.src_offset, point.dst_offset))
+    return any(tells_apart(size, sorted(own)) for size, own in pairs.items()
+               if 0 < size <= MANY_PAGES)  # fmt: skip
 
 
 def tells_apart(size: int, pairs: Sequence[tuple[int, int]]) -> bool:

@@ -10,11 +10,11 @@ from bench.evidence.answers import class_ratios, compared
 from bench.evidence.claims.speed import kernel_memcpy
 from bench.evidence.drawn import MixRatio, RangeRatio, mix_ratios, range_ratios, sources
 from bench.evidence.estimates import Table
-from bench.evidence.factors import Cause, causes
+from bench.evidence.factors import causes, is_told_apart
 from bench.evidence.repetition import Penalty, penalties
 from bench.evidence.stats import Interval
 from bench.model import ORDINARY
-from bench.present.document import Document, Grid, Paragraph, Part, Section
+from bench.present.document import Grid, Paragraph, Part, Section
 from bench.present.text import ratio_text
 from bench.units import format_number, format_range, format_size
 
@@ -126,29 +126,42 @@ def _mix_grid(ratios: Sequence[MixRatio], name: str) -> Grid:
 
 def geometry(table: Table) -> Iterator[Section]:
     """What makes pointer pairs dear, and which part of it belongs to one call."""
-    rows: list[tuple[str, ...]] = []
-    left = 0
-    for kernel in compared(table):
-        named, alone = causes(table, kernel)
-        rows += [_cause_row(cause) for cause in named]
-        left += len(alone)
-    if rows:
-        caption = (
+    if not is_told_apart(table):
+        yield Section("What makes pointers dear", (Paragraph(CONFOUNDED),))
+        return
+    ours = [SUBJECT, *rivals(table)]
+    grids = [grid for name in ours if table.has(name) and (grid := _cause_grid(table, name))]
+    if grids:
+        note = Paragraph(
             "A cause is a level of one factor of geometry whose pairs are all proved dearer than "
-            "usual by 25%, whatever their other factors are. Usual: pairs inside a page whose "
-            "delta is 0 or past a line."
+            "usual by 25%, whatever their other factors are. Usual, at each size: pairs inside a "
+            "page whose delta is 0 or past a line. Times: least and largest over pairs and sizes."
         )
-        head = ("kernel", "cause", "sizes", "times usual")
-        note = Paragraph(f"{left} more dear pairs have no cause that holds for all its pairs.")
-        yield Section("What makes pointers dear",
-                      (Grid(head, tuple(rows), caption), *([note] if left else [])))  # fmt: skip
+        yield Section("What makes pointers dear", (note, *grids))
+    others = [name for name in compared(table) if name not in ours]
+    if more := [grid for name in others if (grid := _cause_grid(table, name))]:
+        yield Section("What makes pointers dear for the others", tuple(more), detail=True)
     yield from _repetition(table)
 
 
-def _cause_row(cause: Cause) -> tuple[str, ...]:
-    names = " or ".join(level.text for level in cause.levels)
-    sizes = format_range(cause.sizes[0], cause.sizes[-1])
-    return cause.kernel, names, sizes, f"{cause.least:.2f} to {cause.worst:.2f}"
+CONFOUNDED = (
+    "Unavailable, because the pairs of pointers in this file confound what may make them dear: "
+    "delta, a page's end of the source or of the destination, odd offsets."
+)
+
+
+def _cause_grid(table: Table, kernel: str) -> Grid | None:
+    """The causes of one kernel; None without any."""
+    named, alone = causes(table, kernel)
+    rows = [(one.text, one.where, f"{one.least:.2f} to {one.worst:.2f}") for one in named]
+    if alone:
+        worst = alone[0]
+        sizes = format_range(*(end([pair.point.size for pair in alone]) for end in (min, max)))
+        rows.append((f"no cause for all its pairs: {len(alone)} pairs", sizes,
+                     f"to {worst.ratio:.2f}"))  # fmt: skip
+    if not named:
+        return None
+    return Grid(("cause", "sizes", "times usual"), tuple(rows), f"{kernel}:")
 
 
 def _repetition(table: Table) -> Iterator[Section]:
@@ -189,10 +202,5 @@ def _shares(parts: Sequence[Penalty]) -> Iterator[str]:
         yield (
             f"{kernel} at delta {alias}: of {format_number(float(most.same.mid))} ns more at "
             f"{format_size(most.point.size)}, {format_number(float(most.fenced.mid))} ns belong to "
-            f"a single call ({share:.0%} over the sizes), the rest comes with repetition."
+            f"a single call ({share:.0%} in the mean over sizes); the rest comes with repetition."
         )
-
-
-def whole(table: Table) -> Document:
-    """The answer and the geometry alone."""
-    return Document("", (*answer(table), *geometry(table)))

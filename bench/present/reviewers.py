@@ -93,7 +93,8 @@ def _repeatable(table: Table, _: Findings) -> str:
     seen = noise(table, 64, 1 << 20)
     words = "One file cannot tell: run it again and set both side by side with `copymc compare`."
     if seen.twin_cases:
-        words += f" Within this run the A/A twin is off by {seen.twin_error_p95:.3%} (95th percentile)."
+        own = f"{seen.twin_error_p95:.3%} (95th percentile)"
+        words += f" Within this run the A/A twin is off by {own}."
     return words
 
 

@@ -32,7 +32,6 @@ from bench.evidence.placement import (
 from bench.evidence.power import in_all, to_prove_each
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import PHASES, Point
-from bench.units import format_range
 
 PENALTY = 2.0
 """A geometry that costs a kernel more than this times its usual time is named."""
@@ -43,9 +42,11 @@ MEETINGS = {
     "delta 32..63": "page-aligned source copied behind a header of 32 to 63 bytes",
     "delta -63..-1": "data behind a header of 1 to 63 bytes moved to the start of a page",
     "source in a page's last line": "read(2) at page offset 4032 or later",
-    "destination in a page's last line": "a buffer that begins in the last 64 bytes of a page",
     "source crosses a page": "read(2) of N bytes at any offset: N - 1 of 4096 cross",
+    "source at a page's end": "read(2) at page offset 4032 or later, or across the page's end",
+    "destination in a page's last line": "a buffer that begins in the last 64 bytes of a page",
     "destination crosses a page": "N bytes to any address: N - 1 of 4096 cross",
+    "destination at a page's end": "a buffer in the last 64 bytes of a page, or across its end",
     "source odd": "network payload or string at any byte",
     "destination odd": "the same, as the target",
 }
@@ -96,22 +97,25 @@ def _penalty_text(
 
 
 def _causes_text(table: Table, kernels: Sequence[str]) -> str:
-    """What causes them, kernel by kernel, and how each cause is met; or why nobody can tell."""
-    causes_ = [cause for name in kernels for cause in causes(table, name)[0]
-               if cause.worst > PENALTY]  # fmt: skip
-    if not causes_:
+    """Each cause with the kernels that it slows and how it is met; or why nobody can tell."""
+    dear = [cause for name in kernels for cause in causes(table, name)[0] if cause.worst > PENALTY]
+    if not dear:
         return "No cause holds for all its pairs, or this file's pairs confound the causes."
-    words = dict.fromkeys(f"{c.kernel}: {cause_text(c)}" for c in causes_)
-    met = {level.text for cause in causes_ for level in cause.levels}
-    ways = [f"{name}: {MEETINGS[name]}" for name in MEETINGS if name in met]
-    return f"Causes: {'; '.join(words)}. Met by: {'; '.join(ways)}."
+    by_text: dict[str, list[Cause]] = {}
+    for cause in dear:
+        by_text.setdefault(cause.text, []).append(cause)
+    words = (
+        f"{text} ({', '.join(f'{one.kernel} {one.worst:.1f} times' for one in slowed)})"
+        for text, slowed in by_text.items()
+    )
+    ways = [f"{name}: {way}" for name, way in MEETINGS.items()
+            if any(text.startswith(name) for text in by_text)]  # fmt: skip
+    return f"Causes, and at worst: {'; '.join(words)}. Met by: {'; '.join(ways)}."
 
 
 def cause_text(cause: Cause) -> str:
     """`delta 1..15, 8 B to 4 KiB, 1.2 to 6.8 times`."""
-    names = " or ".join(level.text for level in cause.levels)
-    where = format_range(cause.sizes[0], cause.sizes[-1])
-    return f"{names}, {where}, {cause.least:.2f} to {cause.worst:.2f} times"
+    return f"{cause.text}, {cause.where}, {cause.least:.2f} to {cause.worst:.2f} times"
 
 
 def placement(table: Table, claim: Claim, _: Context) -> Finding:
