@@ -155,7 +155,7 @@ def test_the_twin_shows_the_runs_own_error() -> None:
 
 def test_losses_name_geometry_sizes_and_the_worst() -> None:
     found = losses(Table(study(ratio=1.5)), "slow", "memcpy")
-    assert [(loss.src_offset, loss.delta, loss.sizes) for loss in found] == [
+    assert [(loss.src_offset, loss.dst_offset, loss.sizes) for loss in found] == [
         (0, 0, ((4096, 4096),))
     ]
     assert found[0].worst == pytest.approx(1.5)
@@ -194,19 +194,28 @@ def test_class_ratios_cover_the_sizes_that_were_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "name"),
+    ("point", "name"),
     [
-        ((0, 0), "delta 0"),
-        ((0, 1), "delta 1..15"),
-        ((0, 16), "delta 16..31"),
-        ((8, 63), "delta 32..63"),
-        ((0, 4032), "delta other multiples of 64"),
-        ((0, 100), "delta other"),
-        ((7, 57), "odd src_offset"),
+        (Point(64, 0, 0), "delta 0"),
+        (Point(64, 0, 1), "delta 1..15"),
+        (Point(64, 0, 16), "delta 16..31"),
+        (Point(64, 8, 71), "delta 32..63"),
+        (Point(64, 64, 0), "delta 64n"),
+        (Point(64, 0, 100), "delta other"),
+        (Point(64, 8, 0), "delta -63..-1"),
+        (Point(1, 0, 4088), "small delta at a page end"),
+        (Point(1, 1000, 4088), "page end of the destination"),
+        (Point(1, 4088, 1000), "page end of the source"),
+        (Point(64, 4000, 4000), "delta 0"),
+        (Point(128, 4000, 4000), "page ends of both"),
+        (Point(3000, 1000, 2000), "delta other"),
+        (Point(65536, 1000, 4088), "delta other"),
+        (Point(64, 0, 0, form="ordinary"), "ordinary"),
+        (Point(0, 0, 0, form="shuffled", mix="fleet"), "shuffled"),
     ],
 )
-def test_geometry_classes(pair: tuple[int, int], name: str) -> None:
-    assert geometry_class(*pair) == name
+def test_geometry_classes(point: Point, name: str) -> None:
+    assert geometry_class(point) == name
 
 
 def test_points_sort_by_size_first() -> None:

@@ -133,12 +133,12 @@ def test_compare_of_trees_is_a_run_and_a_limit() -> None:
 
 def test_report_asks_for_all_that_its_options_say() -> None:
     words = (
-        "report a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --geometry 0,odd "
+        "report a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --geometry 0,src-end "
         "--format html --output o --cases --mix page"
     )
     assert parse(words.split()) == ReportRequest(
         files=(A, B),
-        cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "odd src_offset")),
+        cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "page end of the source")),
         mixes=("page",),
         all_cases=True,
         format="html",
@@ -184,7 +184,7 @@ SAMPLES = {
     "--fail-above": "5",
     "--fault": "guard",
     "--features": "erms",
-    "--geometry": "odd",
+    "--geometry": "src-end",
     "--inherit-environ": "A",
     "--kernel": "memcpy",
     "--label": "l",

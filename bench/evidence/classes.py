@@ -37,7 +37,6 @@ _SHORT = {
     "dst-end": _ENDS[1],
     "both-ends": _ENDS[2],
     "several": _SEVERAL,
-    **{name: name for name in (ORDINARY, SORTED, SHUFFLED)},
 }
 """What the command line calls them."""
 
@@ -63,7 +62,7 @@ def _is_at_end(offset: int, size: int) -> bool:
 
 
 def parse_geometries(text: str) -> tuple[str, ...]:
-    """Members of GEOMETRY_CLASSES of a list such as `0,1..15,64n,dst-end,ordinary`."""
+    """Members of GEOMETRY_CLASSES of a list such as `0,1..15,64n,dst-end`."""
     names = []
     for item in text.split(","):
         word = item.strip().removeprefix(_DELTA)

@@ -23,10 +23,14 @@ SUBJECT = "fast_string"
 
 QUIRK = "fragile"
 
-OLD = (
-    "Unavailable, because this file times the same call again and again at chosen pointers only: "
-    "it says nothing of ordinary pointers and of sizes that are not known before."
+AS_IT_OCCURS = "The same size again and again, offsets uniform, hot; means over the measured sizes."
+CHOSEN = "The same call again and again, hot; means over sizes and over the chosen pointers."
+
+CHOSEN_ONLY = (
+    "What is typical is unavailable, because this file times chosen pointers only: it says nothing "
+    "of ordinary ones, nor of sizes that are not known before."
 )
+"""What older files, and runs of chosen offsets, cannot tell."""
 
 
 def rivals(table: Table) -> list[str]:
@@ -39,17 +43,17 @@ def answer(table: Table) -> Iterator[Section]:
     names = rivals(table)
     if not names:
         return
-    ordinary = table.other(ORDINARY)
-    if not ordinary.points:
-        yield Section(f"{SUBJECT} against the others", (Paragraph(OLD),))
-        return
-    yield Section(f"{SUBJECT} against the others", (_by_size(ordinary, names),))
+    title, ordinary = f"{SUBJECT} against the others", table.other(ORDINARY)
+    if ordinary.points:
+        yield Section(title, (_by_size(ordinary, names, AS_IT_OCCURS),))
+    elif table.points:
+        yield Section(title, (Paragraph(CHOSEN_ONLY), _by_size(table, names, CHOSEN)))
     yield from _small(table, names)
     yield from _mixes(table, names)
 
 
-def _by_size(ordinary: Table, names: Sequence[str]) -> Grid:
-    columns = [class_ratios(ordinary, SUBJECT, name) for name in names]
+def _by_size(table: Table, names: Sequence[str], what: str) -> Grid:
+    columns = [class_ratios(table, SUBJECT, name) for name in names]
     rows, heat = [], []
     for row in zip(*columns, strict=True):
         cells = [cell for item in row for cell in (ratio_text(item.ratio), placed(item.ratio))]
@@ -59,8 +63,7 @@ def _by_size(ordinary: Table, names: Sequence[str]) -> Grid:
     return Grid(
         ("size", *heads),
         tuple(rows),
-        f"Time of {SUBJECT} over the time of others: below 1 it is faster. The same size again and "
-        "again, offsets uniform, hot; geometric means over the measured sizes. Intervals (95%) "
+        f"Time of {SUBJECT} over the time of others: below 1 it is faster. {what} Intervals (95%) "
         "cover chance within code placements; beside them the least and largest placement.",
         tuple(heat),
     )

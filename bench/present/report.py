@@ -16,6 +16,7 @@ from bench.evidence.noise import noise
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
+from bench.model import FORMS, Point
 from bench.present.answer import SUBJECT, answer, geometry, placed, rivals
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
 from bench.present.reviewers import asked
@@ -46,7 +47,8 @@ def report(
         *recovery(table),
         Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),)),
     ]
-    hint = f"{len(table.points)} points: --cases, or a selection such as --size 4K, lists them."
+    points = len(table.other(*FORMS).points)
+    hint = f"{points} points: --cases, or a selection such as --size 4K, lists them."
     few = Section("", (Paragraph(hint),))
     sections.append(_every_case(table, one_table) if with_cases else few)
     sections += [
@@ -155,6 +157,7 @@ def _once(cost: Interval, row: int) -> str:
 
 
 def _every_case(table: Table, one_table: bool) -> Section:
+    table = table.other(*FORMS)
     columns = [_Columns(table, kernel) for kernel in table.kernels]
     note = Paragraph(
         "ns per call with 95% interval over processes; phase and proc: standard deviation in "
@@ -163,12 +166,12 @@ def _every_case(table: Table, one_table: bool) -> Section:
     )
     if one_table:
         rows = tuple(
-            (cells[0], format_size(p.size), str(p.src_offset), str(p.delta), *cells[1:])
+            (cells[0], p.mix or format_size(p.size), p.form, *_offsets(p), *cells[1:])
             for row, p in enumerate(table.points)
             for column in columns
             if (cells := column.cells(row))
         )
-        head = (_HEAD[0], "size", "src_offset", "delta", *_HEAD[1:])
+        head = (_HEAD[0], "size or mix", "form", "src_offset", "dst_offset", "delta", *_HEAD[1:])
         return Section(CASES, (note, Grid(head, rows)))
     grids = (
         Grid(_HEAD, rows, point_text(point))
@@ -176,6 +179,13 @@ def _every_case(table: Table, one_table: bool) -> Section:
         if (rows := tuple(cells for column in columns if (cells := column.cells(row))))
     )
     return Section(CASES, (note, *grids))
+
+
+def _offsets(point: Point) -> tuple[str, str, str]:
+    """Both offsets and delta; dashes where each call has its own."""
+    if point.is_drawn:
+        return "-", "-", "-"
+    return str(point.src_offset), str(point.dst_offset), str(point.delta)
 
 
 _HEAD = ("kernel", "ns", "low", "high", "GB/s", "B/cycle", "/memcpy", "phase", "proc")
@@ -198,7 +208,7 @@ class _Columns:
         if np.isnan(seconds):
             return ()
         size = self._table.points[row].size
-        is_empty = self._kernel.split(":")[-1] in ("null", "bridge_null")
+        is_empty = not size or self._kernel.split(":")[-1] in ("null", "bridge_null")
         return (
             self._kernel,
             format_number(seconds * 1e9),

@@ -13,7 +13,7 @@ from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.noise import Noise
 from bench.evidence.stats import LEAST, Interval
-from bench.model import Point, Scalar
+from bench.model import FORMS, SAME, Point, Scalar
 from bench.units import format_duration, format_number, format_size
 
 
@@ -57,8 +57,8 @@ def heading(table: Table) -> str:
     return (
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
-        f"{many(len(table.points), 'point')}, {many(len(table.kernels), 'kernel')}, core clock "
-        f"{format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, sources "
+        f"{many(len(table.other(*FORMS).points), 'point')}, {many(len(table.kernels), 'kernel')}, "
+        f"core clock {format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, sources "
         f"{fact(facts, 'source_hash')[:12]}.{note}"
     )
 
@@ -74,9 +74,15 @@ def ratio_text(ratio: Interval, row: int | tuple[()] = ()) -> str:
 
 def point_text(point: Point) -> str:
     """Every parameter of a point."""
+    if point.mix:
+        return f"mix {point.mix}, {point.form}, {point.residency}"
+    size = format_size(point.size)
+    if point.is_drawn:
+        return f"{size}, {point.form} offsets, {point.residency}"
+    form = "" if point.form == SAME else f", {point.form}"
     return (
-        f"{format_size(point.size)}, src_offset {point.src_offset}, delta {point.delta}, "
-        f"{point.residency}"
+        f"{size}, src_offset {point.src_offset}, dst_offset {point.dst_offset} "
+        f"(delta {point.delta}), {point.residency}{form}"
     )
 
 
@@ -96,21 +102,20 @@ def noise_text(seen: Noise) -> str:
 
 
 def cases(table: Table) -> Iterator[dict[str, Scalar | None]]:
-    """Every case for machines: its parameters, ns per call and the interval's ends."""
-    for kernel in table.kernels:
-        time = intervals.time(table, kernel)
-        for row, point in enumerate(table.points):
-            if not np.isnan(time.mid[row]):
+    """Every case in every form for machines: its parameters, ns per call, the interval's ends."""
+    everything = table.other(*FORMS)
+    for kernel in everything.kernels:
+        seconds = intervals.time(everything, kernel)
+        for row, point in enumerate(everything.points):
+            if not np.isnan(seconds.mid[row]):
                 yield {
                     "kernel": kernel,
-                    "size": point.size,
-                    "src_offset": point.src_offset,
-                    "delta": point.delta,
+                    **point.to_metadata(),
+                    "form": point.form,
                     "geometry": geometry_class(point),
-                    "residency": point.residency,
-                    "ns": float(time.mid[row]) * 1e9,
-                    "low": float(time.low[row]) * 1e9,
-                    "high": float(time.high[row]) * 1e9,
+                    "ns": float(seconds.mid[row]) * 1e9,
+                    "low": float(seconds.low[row]) * 1e9,
+                    "high": float(seconds.high[row]) * 1e9,
                 }
 
 

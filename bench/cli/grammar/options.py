@@ -125,7 +125,7 @@ def _add_files(stage: argparse.ArgumentParser) -> None:
                        help="such as 64,4K or 1K..1M; default: all")  # fmt: skip
     _add_offsets(stage)
     stage.add_argument("--geometry", type=parse_geometries, default=(), metavar="CLASS,...",
-                       help="such as 0, 1..15, 64n, other, odd")  # fmt: skip
+                       help="such as 0, 1..15, 64n, other, src-end, dst-end")  # fmt: skip
 
 
 def _add_kernel(stage: argparse.ArgumentParser, default: str) -> None:

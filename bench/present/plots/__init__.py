@@ -43,6 +43,7 @@ def svgs(table: Table) -> Iterator[tuple[str, str]]:
 def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
     from bench.present.plots import (  # noqa: PLC0415
         alias_map,
+        drawn,
         latency,
         phases,
         ratio,
@@ -53,6 +54,7 @@ def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
     for name, module in (
         ("throughput", throughput),
         ("small_copies", latency),
+        ("sizes_unknown", drawn),
         ("ratio_to_memcpy", ratio),
         ("delta_size_map", alias_map),
         ("phase_spread", phases),

@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import ratio
 from bench.evidence.stats import Floats
+from bench.model import PAGE
 from bench.present.hover import group_name
 from bench.present.plots import style
 from bench.units import format_size
@@ -19,10 +21,16 @@ _READABLE = 30  # cells in a row up to which numbers fit
 
 
 def matrix(table: Table) -> tuple[list[tuple[int, int]], list[int], Floats]:
-    """Geometries (src_offset, delta), sizes and the ratio of times, shape (geometries, sizes)."""
+    """Pairs (src_offset, dst_offset), sizes and the ratio of times, shape (pairs, sizes).
+
+    Pairs stand by their class at the smallest size: small deltas, then far ones, then pairs at
+    a page's end.
+    """
     mid = ratio(table, KERNEL, BASELINE).mid
-    ratios = {(p.src_offset, p.delta, p.size): mid[i] for i, p in enumerate(table.points)}
-    geometries = sorted({(p.src_offset, p.delta) for p in table.points})
+    ratios = {(p.src_offset, p.dst_offset, p.size): mid[i] for i, p in enumerate(table.points)}
+    by_class = {(p.src_offset, p.dst_offset): GEOMETRY_CLASSES.index(geometry_class(p))
+                for p in reversed(table.points)}  # fmt: skip
+    geometries = sorted(by_class, key=lambda pair: (by_class[pair], pair))
     sizes = sorted({p.size for p in table.points})
     cells = [[ratios.get((*pair, size), np.nan) for size in sizes] for pair in geometries]
     return geometries, sizes, np.array(cells)
@@ -45,8 +53,16 @@ def figure(table: Table) -> Figure | None:
 
 def _labels(axis: Axes, geometries: list[tuple[int, int]], sizes: list[int]) -> None:
     axis.set_xticks(range(len(sizes)), [format_size(size) for size in sizes], rotation=60)
-    axis.set_yticks(range(len(geometries)), [f"{src} / {delta}" for src, delta in geometries])
-    axis.set(xlabel="size of one copy", ylabel="src_offset / delta, bytes")
+    axis.set_yticks(range(len(geometries)), [
+        f"{src} / {dst} ({_signed(dst - src)})" for src, dst in geometries
+    ], fontsize=7.5)  # fmt: skip
+    axis.set(xlabel="size of one copy", ylabel="src_offset / dst_offset (delta), bytes")
+
+
+def _signed(distance: int) -> str:
+    """A delta near 0 as people read it: -8 for 4088."""
+    delta = distance % PAGE
+    return f"{delta - PAGE:+d}" if delta > PAGE - 256 else f"{delta:+d}"
 
 
 def show(fig: Figure, axis: Axes, cells: Floats, label: str) -> None:

@@ -9,6 +9,7 @@ from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_times
 from bench.evidence.stats import Interval
+from bench.model import ORDINARY, SAME
 from bench.present.plots import style
 from bench.units import format_size
 
@@ -32,10 +33,11 @@ def small(table: Table) -> dict[str, dict[int, list[int]]]:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None without two small sizes."""
+    table = table.other(SAME, ORDINARY)
     names, by_title = style.copies(table), small(table)
     if not names or not by_title:
         return None
-    fig, axes = style.grid(len(by_title), 2, 2.8)
+    fig, axes = style.grid(len(by_title), 3, 2.4)
     for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         axis.set(title=title, ylabel="time of a call, ns")
         for name in names:

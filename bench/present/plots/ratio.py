@@ -9,6 +9,7 @@ from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
 from bench.evidence.stats import Interval
+from bench.model import ORDINARY, SAME
 from bench.present.plots import style
 
 BASELINE = "memcpy"
@@ -21,11 +22,12 @@ def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Interval:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None without memcpy or anything to set against it."""
+    table = table.other(SAME, ORDINARY)
     names, by_title = style.copies(table), panels(table.points)
     others = [name for name in names if name != BASELINE]
     if not table.has(BASELINE) or not others:
         return None
-    fig, axes = style.grid(len(by_title), 2, 3.1)
+    fig, axes = style.grid(len(by_title), 3, 2.6)
     for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         for name in others:
             data, look = line(table, name, rows), style.look(names, name)

@@ -13,6 +13,7 @@ from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_times
 from bench.evidence.stats import Floats
+from bench.model import ORDINARY, SAME
 from bench.present.plots import style
 
 
@@ -50,10 +51,11 @@ def bound(table: Table) -> Line | None:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None if no kernel was measured."""
+    table = table.other(SAME, ORDINARY)
     names, by_title = style.copies(table), panels(table.points)
     if not names:
         return None
-    fig, axes = style.grid(len(by_title), 2, 3.1)
+    fig, axes = style.grid(len(by_title), 3, 2.6)
     limit = bound(table)
     for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")

@@ -1,0 +1,72 @@
+"""Sizes that the predictor knows against sizes that it does not: mixes sorted and shuffled."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.evidence.drawn import bounds
+from bench.evidence.estimates import Table
+from bench.evidence.intervals import ratio
+from bench.model import SHUFFLED, SORTED
+from bench.present.plots import style
+
+BASELINE = "fast_string"
+
+
+def mixes(table: Table) -> list[str]:
+    """The mixes of a table, ranges of sizes first, by size."""
+    names = {point.mix for point in table.points}
+    return sorted(names, key=lambda name: (bounds(name) is None, bounds(name) or (0, 0), name))
+
+
+def line(table: Table, kernel: str, names: list[str]) -> tuple[list[float], list[float]]:
+    """Time over BASELINE's in each mix, and half the interval's width; NaN where unknown."""
+    ratios = ratio(table, kernel, BASELINE)
+    rows = {point.mix: row for row, point in enumerate(table.points)}
+    mid = [float(ratios.mid[rows[name]]) if name in rows else np.nan for name in names]
+    half = [float(ratios.high[rows[name]] - ratios.low[rows[name]]) / 2 if name in rows else np.nan
+            for name in names]  # fmt: skip
+    return mid, half
+
+
+def figure(table: Table) -> Figure | None:
+    """The figure; None unless mixes were measured with the default and another kernel."""
+    shuffled = table.other(SHUFFLED)
+    others = [name for name in style.copies(shuffled) if name not in (BASELINE, "dispatch")]
+    names = mixes(shuffled)
+    if not names or not others or not shuffled.has(BASELINE):
+        return None
+    fig, (axis,) = style.grid(1, 1, 4.2)
+    width = 0.8 / len(others)
+    for place, kernel in enumerate(others):
+        at = np.arange(len(names)) + (place - (len(others) - 1) / 2) * width
+        _draw(axis, table, kernel, names, at)
+    axis.axhline(1, color="#000000", lw=0.8)
+    axis.set_xticks(range(len(names)), [f"{n} B" if bounds(n) else n for n in names])
+    axis.set(ylabel=f"time / {BASELINE}", xlabel="sizes drawn from", yscale="log")
+    axis.set_yticks([0.5, 1, 2, 4, 8], ["0.5", "1", "2", "4", "8"])
+    axis.minorticks_off()
+    axis.grid(True, axis="y", lw=0.4, alpha=0.5)
+    style.finish(fig, table, f"Time over {BASELINE}: sizes in order and in random order",
+                 f"hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: "
+                 f"faster than {BASELINE}; bars: 95 % interval")  # fmt: skip
+    return fig
+
+
+def _draw(axis: Axes, table: Table, kernel: str, names: list[str], at: np.ndarray) -> None:
+    """Hollow marks for sorted calls, filled ones for shuffled, joined for each mix."""
+    look = style.look(style.copies(table), kernel)
+    marks = {"color": look["color"], "marker": look["marker"], "linestyle": "none"}
+    ends = {}
+    for form, fill in ((SORTED, "white"), (SHUFFLED, look["color"])):
+        own = table.other(form)
+        if not own.has(kernel, BASELINE):
+            continue
+        mid, half = line(own, kernel, names)
+        ends[form] = mid
+        label = style.verbatim(kernel) if form == SHUFFLED else None
+        axis.errorbar(at, mid, yerr=half, mfc=fill, markersize=5, lw=0.8, label=label, **marks)
+    if len(ends) == 2:
+        axis.vlines(at, ends[SORTED], ends[SHUFFLED], color=look["color"], lw=0.6, alpha=0.6)
