@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, RATE, compared
+from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
+from bench.evidence.placement import RATE
 from bench.evidence.ranks import Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import Case, CopymcError, Scalar

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, RATE, ClassRatio, Loss, class_ratios, compared, losses
+from bench.evidence.answers import MARGIN, ClassRatio, Loss, class_ratios, compared, losses
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.intervals import ratio, time
 from bench.evidence.noise import noise
+from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst

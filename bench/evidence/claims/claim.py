@@ -8,11 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bench.evidence.answers import RATE
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table
 from bench.evidence.mixes import MIXES, Mix
-from bench.evidence.placement import each_over, each_under, mean_interval, p_over, placements
+from bench.evidence.placement import (
+    RATE,
+    each_over,
+    each_under,
+    mean_interval,
+    placements,
+    proved_over,
+)
 from bench.evidence.power import in_all, to_prove_each, to_prove_one
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import PHASES, Point
@@ -160,7 +166,7 @@ def judge_points(
     20 processes, 4.3 % of 12 and 4.2 % of 8; in at most 5 % by design where processes are
     normal, whatever the noise of each placement.
     """
-    fails = benjamini_hochberg(p_over(logs, phases, limit)) <= RATE
+    fails = proved_over(logs, phases, limit)
     holds = np.all(each_under(logs, phases, limit) <= RATE, axis=1)
     with np.errstate(over="ignore"):
         ends = mean_interval(logs, phases).map(np.exp)
