@@ -105,11 +105,12 @@ def mean_interval(samples: Floats, phases: Ints, confidence: float = CONFIDENCE)
     """The mean over placements of the last axis (processes), and its interval of chance.
 
     Student's t with Welch's degrees of freedom, processes within their placement being the
-    unit. It covers 94 to 98 % for 5 processes at each of four placements, be they normal,
-    heavy-tailed, bimodal or of four times the noise at one placement (93 % for the skewness
-    of an exponential distribution), and more for 2 or 3 (96 to 99 %), where the degrees of
-    freedom are few. One process that is far off widens the interval and moves it by less
-    than half its width: it costs power, not coverage. `make calibrate` measures all this.
+    unit. It covers 94 to 97 % for 5 processes at each of four placements, be they normal,
+    heavy-tailed, skewed, bimodal or of four times the noise at one placement (93 % for the
+    skewness of an exponential distribution), and up to 98 % for 2 or 3, where the degrees of
+    freedom are few. One process of 20 that is 50 deviations off makes the interval fifteen
+    times as wide, around the truth still: it costs power, not coverage, as no sample tells
+    it from processes that are of two kinds. `make calibrate` measures all this.
 
     Where a placement has a single process, chance is not seen apart: the interval is that of
     the median over all processes, whatever their placement, and `is_chance` says so.
