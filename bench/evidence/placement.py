@@ -93,10 +93,10 @@ def placements(samples: Floats, phases: Ints) -> Placements:
         own = samples[:, phases == phase]
         there = np.isfinite(own)
         count[:, column] = there.sum(axis=1)
-        some = np.maximum(count[:, column], 1)
-        mean[:, column] = np.where(there, own, 0).sum(axis=1) / some
+        divisor = np.maximum(count[:, column], 1)
+        mean[:, column] = np.where(there, own, 0).sum(axis=1) / divisor
         squares = np.where(there, own - mean[:, [column]], 0) ** 2
-        variance[:, column] = squares.sum(axis=1) / np.maximum(some - 1, 1)
+        variance[:, column] = squares.sum(axis=1) / np.maximum(divisor - 1, 1)
     mean = np.where(count > 0, mean, np.nan)
     return Placements(tuple(columns), count, mean, np.where(count > 1, variance, np.nan))
 

@@ -33,7 +33,7 @@ def to_prove_each(own: Placements, limit: float, rate: float) -> float:
     """
     if not own.is_everywhere.all():
         return math.inf
-    alone = own.count - 1.0
+    alone = own.count.astype(float) - 1
     pooled = own.variance.mean(axis=1, keepdims=True)
     freedom = alone + _SHARED
     variance = (alone * own.variance + _SHARED * pooled) / freedom

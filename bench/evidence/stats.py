@@ -88,9 +88,9 @@ def median_interval(samples: Floats, confidence: float = CONFIDENCE) -> Interval
     shape, flat = samples.shape[:-1], samples.reshape(-1, samples.shape[-1])
     ordered, count = np.sort(flat, axis=-1), np.isfinite(flat).sum(axis=-1)
     ends = np.full((2, len(flat)), np.nan)
-    for some in np.unique(count[count > 0]):
-        rows = count == some
-        ends[:, rows] = _order_statistics(ordered[rows, :some], int(some), confidence)
+    for size in np.unique(count[count > 0]):
+        rows = count == size
+        ends[:, rows] = _order_statistics(ordered[rows, :size], int(size), confidence)
     unknown, loose = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     mid, low, high = (end.reshape(shape) for end in (nan_median(flat), *ends))
     return Interval(mid, low, high, count.reshape(shape), unknown, unknown, loose)
@@ -131,8 +131,8 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
     Benjamini and Hochberg, JRSS B 57 (1995). One family: all entries that are not NaN.
     """
     adjusted = np.full(p_values.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(p_values))
-    order = known[np.argsort(p_values.flat[known], kind="stable")]
+    tested = np.flatnonzero(np.isfinite(p_values))
+    order = tested[np.argsort(p_values.flat[tested], kind="stable")]
     ranks = np.arange(1, len(order) + 1)
     steps = np.minimum(1.0, p_values.flat[order] * len(order) / ranks)
     adjusted.flat[order] = np.minimum.accumulate(steps[::-1])[::-1]

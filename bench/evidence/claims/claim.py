@@ -215,9 +215,9 @@ def grid(judged: Judged) -> tuple[tuple[str, ...], ...]:
     lines: list[tuple[str, ...]] = [("size", *(_short(name) for name in names))]
     for first in sorted({key[0] for key in cells}):
         rows = [cells.get((first, name), []) for name in names]
-        sizes = [judged.points[row].size for each in rows for row in each]
+        sizes = [judged.points[row].size for cell in rows for row in cell]
         label = format_range(min(sizes), max(sizes))
-        lines.append((label, *(_cell(judged, each) for each in rows)))
+        lines.append((label, *(_cell(judged, cell) for cell in rows)))
     return tuple(lines)
 
 
