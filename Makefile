@@ -17,7 +17,7 @@ ifeq ($(shell command -v $(CC)),)
 $(error copymc: no C compiler "$(CC)"; install gcc or clang, or set CC)
 endif
 
-.PHONY: bench test selfcheck rivals clean
+.PHONY: bench test selfcheck calibrate rivals clean
 
 $(VENV)/.installed: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,9 @@ bench: $(VENV)/.installed
 
 selfcheck: $(VENV)/.installed
 	$(BIN)/python -m bench.selfcheck
+
+calibrate: $(VENV)/.installed
+	$(BIN)/python -m bench.calibrate
 
 rivals: $(VENV)/.installed
 	$(BIN)/python -m bench.rivals

@@ -11,15 +11,12 @@ import numpy as np
 from bench.evidence.classes import SIZE_CLASSES
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratio
-from bench.evidence.placement import Bools, mean_interval, p_over
-from bench.evidence.stats import Floats, Interval, benjamini_hochberg
+from bench.evidence.placement import Bools, mean_interval, proved_over
+from bench.evidence.stats import Floats, Interval
 from bench.model import SLOWED, TWIN
 
 MARGIN = 0.03
 """A kernel loses where it is proved slower by more than this."""
-
-RATE = 0.05
-"""False-discovery rate over the points of every answer, and error rate of `holds`."""
 
 
 def compared(table: Table) -> tuple[str, ...]:
@@ -87,8 +84,7 @@ def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
     false-discovery rate of RATE over all points (Benjamini and Hochberg).
     """
     logs = table.log_ratios(kernel, baseline)
-    p_values = p_over(logs, table.phases, float(np.log1p(MARGIN)))
-    proved = benjamini_hochberg(p_values) <= RATE
+    proved = proved_over(logs, table.phases, float(np.log1p(MARGIN)))
     mid = mean_interval(logs, table.phases).map(np.exp).mid
     pairs = dict.fromkeys((p.src_offset, p.dst_offset) for p in table.points)
     by_pair = (_loss(table, mid, proved, pair) for pair in pairs)

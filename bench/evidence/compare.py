@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, RATE, compared
+from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
+from bench.evidence.placement import RATE
 from bench.evidence.ranks import Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import Case, CopymcError, Scalar
@@ -209,10 +210,10 @@ def _changes(cases: list[Case], shifts: list[Shift], margin: float) -> Iterator[
     """Verdicts; `same` and `changed` are two families, each corrected over all cases."""
     limit = float(np.log1p(margin))
     mid, low, high = (
-        np.exp(np.concatenate([getattr(each, end) for each in shifts] or [np.zeros(0)]))
+        np.exp(np.concatenate([getattr(own, end) for own in shifts] or [np.zeros(0)]))
         for end in ("mid", "low", "high")
     )
-    changed = _adjusted([each.p_any() for each in shifts])
+    changed = _adjusted([own.p_any() for own in shifts])
     same = _adjusted([np.maximum(s.p_below(-limit), s.p_above(limit)) for s in shifts])
     for row, case in enumerate(cases):
         if np.isfinite(mid[row]):

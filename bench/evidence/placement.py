@@ -16,6 +16,7 @@ from bench.evidence.stats import (
     CONFIDENCE,
     Floats,
     Interval,
+    benjamini_hochberg,
     median_interval,
     nan_mean,
     student_quantile,
@@ -25,6 +26,9 @@ from bench.model import PHASES
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+RATE = 0.05
+"""False-discovery rate over the points of every answer, and error rate of `holds`."""
 
 _NOTHING = 1e-12  # standard error below which processes agree: steps of a float
 
@@ -89,10 +93,10 @@ def placements(samples: Floats, phases: Ints) -> Placements:
         own = samples[:, phases == phase]
         there = np.isfinite(own)
         count[:, column] = there.sum(axis=1)
-        some = np.maximum(count[:, column], 1)
-        mean[:, column] = np.where(there, own, 0).sum(axis=1) / some
+        divisor = np.maximum(count[:, column], 1)
+        mean[:, column] = np.where(there, own, 0).sum(axis=1) / divisor
         squares = np.where(there, own - mean[:, [column]], 0) ** 2
-        variance[:, column] = squares.sum(axis=1) / np.maximum(some - 1, 1)
+        variance[:, column] = squares.sum(axis=1) / np.maximum(divisor - 1, 1)
     mean = np.where(count > 0, mean, np.nan)
     return Placements(tuple(columns), count, mean, np.where(count > 1, variance, np.nan))
 
@@ -101,11 +105,12 @@ def mean_interval(samples: Floats, phases: Ints, confidence: float = CONFIDENCE)
     """The mean over placements of the last axis (processes), and its interval of chance.
 
     Student's t with Welch's degrees of freedom, processes within their placement being the
-    unit. It covers 94 to 98 % for 5 processes at each of four placements, be they normal,
-    heavy-tailed, bimodal or of four times the noise at one placement (93 % for the skewness
-    of an exponential distribution), and more for 2 or 3 (96 to 99 %), where the degrees of
-    freedom are few. One process that is far off widens the interval and moves it by less
-    than half its width: it costs power, not coverage. `make calibrate` measures all this.
+    unit. It covers 94 to 97 % for 5 processes at each of four placements, be they normal,
+    heavy-tailed, skewed, bimodal or of four times the noise at one placement (93 % for the
+    skewness of an exponential distribution), and up to 98 % for 2 or 3, where the degrees of
+    freedom are few. One process of 20 that is 50 deviations off makes the interval fifteen
+    times as wide, around the truth still: it costs power, not coverage, as no sample tells
+    it from processes that are of two kinds. `make calibrate` measures all this.
 
     Where a placement has a single process, chance is not seen apart: the interval is that of
     the median over all processes, whatever their placement, and `is_chance` says so.
@@ -125,11 +130,25 @@ def mean_interval(samples: Floats, phases: Ints, confidence: float = CONFIDENCE)
 def p_over(samples: Floats, phases: Ints, limit: float) -> Floats:
     """One-sided p values against `the mean over placements is at most limit`.
 
-    Small where it is proved to lie over the limit; NaN where a placement has one process.
+    Small where it is proved to lie over the limit; NaN where a placement has one process. The
+    larger of two: with the chance within placements, and with all processes as one sample.
+    Where processes are of two kinds, two of a placement may agree by luck in every placement,
+    and only the second sees that processes differ.
     """
     own = placements(samples, phases)
     error, freedom = own.error()
-    return student_tail((own.mid - limit) / error, freedom)
+    everyone = placements(samples, np.zeros_like(phases))
+    apart = student_tail((own.mid - limit) / error, freedom)
+    error, freedom = everyone.error()
+    return np.maximum(apart, student_tail((own.mid - limit) / error, freedom))
+
+
+def proved_over(samples: Floats, phases: Ints, limit: float) -> Bools:
+    """Which rows are proved to lie over the limit.
+
+    At a false-discovery rate of RATE over all rows (Benjamini and Hochberg, JRSS B 57 (1995)).
+    """
+    return np.asarray(benjamini_hochberg(p_over(samples, phases, limit)) <= RATE)
 
 
 def p_under(samples: Floats, phases: Ints, limit: float) -> Floats:
@@ -138,17 +157,29 @@ def p_under(samples: Floats, phases: Ints, limit: float) -> Floats:
 
 
 def each_over(samples: Floats, phases: Ints, limit: float) -> Floats:
-    """As `p_over` for each placement alone, by its own processes; shape (rows, PHASES).
+    """As `p_over` for each placement alone; shape (rows, PHASES).
 
-    NaN where a placement has fewer than two processes.
+    The larger of two: with the variance of its own processes, as placements differ in it,
+    and with that of all, as few processes of a placement may agree by luck. NaN where a
+    placement has fewer than two processes.
     """
     own = placements(samples, phases)
-    error = np.sqrt(np.maximum(own.variance / np.maximum(own.count, 1), _NOTHING**2))
-    freedom = np.where(own.count > 1, own.count - 1, np.nan).astype(float)
-    p_values = student_tail((own.mean - limit) / error, freedom)
-    columns = [own.phases.index(phase) if phase in own.phases else None for phase in PHASES]
+    alone = np.where(own.count > 1, own.count - 1, np.nan).astype(float)
+    all_ = np.nansum(alone, axis=1, keepdims=True)
+    pooled = np.nansum(alone * own.variance, axis=1, keepdims=True) / np.maximum(all_, 1)
+    p_values = np.maximum(
+        _tail(own, own.variance, alone, limit),
+        _tail(own, pooled, np.where(all_ > 0, all_, np.nan), limit),
+    )
+    columns = {phase: p_values[:, column] for column, phase in enumerate(own.phases)}
     unknown = np.full(len(samples), np.nan)
-    return np.stack([unknown if c is None else p_values[:, c] for c in columns], axis=1)
+    return np.stack([columns.get(phase, unknown) for phase in PHASES], axis=1)
+
+
+def _tail(own: Placements, variance: Floats, freedom: Floats, limit: float) -> Floats:
+    """P values of each placement's mean being at most limit, by this variance of a process."""
+    error = np.sqrt(np.maximum(variance / np.maximum(own.count, 1), _NOTHING**2))
+    return student_tail((own.mean - limit) / error, freedom)
 
 
 def each_under(samples: Floats, phases: Ints, limit: float) -> Floats:

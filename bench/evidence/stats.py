@@ -88,9 +88,9 @@ def median_interval(samples: Floats, confidence: float = CONFIDENCE) -> Interval
     shape, flat = samples.shape[:-1], samples.reshape(-1, samples.shape[-1])
     ordered, count = np.sort(flat, axis=-1), np.isfinite(flat).sum(axis=-1)
     ends = np.full((2, len(flat)), np.nan)
-    for some in np.unique(count[count > 0]):
-        rows = count == some
-        ends[:, rows] = _order_statistics(ordered[rows, :some], int(some), confidence)
+    for size in np.unique(count[count > 0]):
+        rows = count == size
+        ends[:, rows] = _order_statistics(ordered[rows, :size], int(size), confidence)
     unknown, loose = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     mid, low, high = (end.reshape(shape) for end in (nan_median(flat), *ends))
     return Interval(mid, low, high, count.reshape(shape), unknown, unknown, loose)
@@ -125,37 +125,14 @@ def coverage(count: int, rank: int) -> float:
     return 1 - 2 * sum(comb(count, k) for k in range(rank)) / 2.0**count
 
 
-def sign_test(samples: Floats, value: float = 0.0) -> Floats:
-    """Two-sided p values of the median over the last axis being `value`.
-
-    The sign test: distribution-free, as the interval is. NaN where no process has a sample;
-    samples equal to the value count for neither side.
-    """
-    above = (samples > value).sum(axis=-1)
-    below = (samples < value).sum(axis=-1)
-    count, fewer = above + below, np.minimum(above, below)
-    table = {
-        (n, k): _two_sided(int(n), int(k)) for n, k in zip(count.flat, fewer.flat, strict=True)
-    }
-    flat = [table[n, k] for n, k in zip(count.flat, fewer.flat, strict=True)]
-    known = np.isfinite(samples).any(axis=-1)
-    return np.where(known, np.array(flat).reshape(count.shape), np.nan)
-
-
-@cache
-def _two_sided(count: int, fewer: int) -> float:
-    tail = sum(comb(count, k) for k in range(fewer + 1)) / 2.0**count
-    return min(1.0, 2 * tail)
-
-
 def benjamini_hochberg(p_values: Floats) -> Floats:
     """Adjusted p values: rejecting those up to q keeps the false-discovery rate below q.
 
     Benjamini and Hochberg, JRSS B 57 (1995). One family: all entries that are not NaN.
     """
     adjusted = np.full(p_values.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(p_values))
-    order = known[np.argsort(p_values.flat[known], kind="stable")]
+    tested = np.flatnonzero(np.isfinite(p_values))
+    order = tested[np.argsort(p_values.flat[tested], kind="stable")]
     ranks = np.arange(1, len(order) + 1)
     steps = np.minimum(1.0, p_values.flat[order] * len(order) / ranks)
     adjusted.flat[order] = np.minimum.accumulate(steps[::-1])[::-1]
@@ -182,8 +159,8 @@ def _tails(pairs: Floats) -> Floats:
     return np.where(pairs[:, 0] < 0, 1 - tail, tail)
 
 
-_STEPS = np.linspace(0, 1, 401)
-_SIMPSON = np.where(np.arange(401) % 2, 4.0, 2.0)
+_STEPS = np.linspace(0, 1, 201)
+_SIMPSON = np.where(np.arange(201) % 2, 4.0, 2.0)
 _SIMPSON[[0, -1]] = 1
 
 
@@ -192,7 +169,7 @@ def _cosines(start: Floats, freedom: Floats) -> Floats:
     way = np.pi / 2 - start
     angles = way[:, None] * _STEPS  # from the right angle down: sines are exact where small
     density = np.sin(angles) ** (freedom[:, None] - 1)
-    return np.asarray((density * _SIMPSON).sum(axis=-1) * way / 1200)
+    return np.asarray((density * _SIMPSON).sum(axis=-1) * way / 600)
 
 
 def student_quantile(confidence: float, freedom: Floats) -> Floats:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence.answers import RATE, compared
+from bench.evidence.answers import compared
 from bench.evidence.classes import size_class
 from bench.evidence.estimates import Table
-from bench.evidence.placement import mean_interval, p_over, p_under
+from bench.evidence.placement import RATE, Ints, mean_interval, p_over, p_under, proved_over
 from bench.evidence.stats import Floats, Interval, benjamini_hochberg
 from bench.model import Point
 
@@ -59,17 +59,23 @@ def judge_trees(table: Table, base: str, new: str) -> tuple[PointRatio, ...]:
     """
     names, logs = _logs(table, base, new)
     ratios = mean_interval(logs, table.phases).map(np.exp)
-    limit = float(np.log1p(ALIKE))
-    over, under = p_over(logs, table.phases, 0.0), p_under(logs, table.phases, 0.0)
-    changed = benjamini_hochberg(np.minimum(1, 2 * np.minimum(over, under)))
-    near = np.maximum(p_over(logs, table.phases, -limit), p_under(logs, table.phases, limit))
-    same = benjamini_hochberg(near)
+    words = verdicts(logs, table.phases)
     rows = [(name, point) for name in names for point in table.points]
     return tuple(
-        PointRatio(name, point, ratios.take(row), _verdict(over[row], changed[row], same[row]))
+        PointRatio(name, point, ratios.take(row), words[row])
         for row, (name, point) in enumerate(rows)
         if not np.isnan(ratios.mid[row])
     )
+
+
+def verdicts(logs: Floats, phases: Ints) -> tuple[str, ...]:
+    """One of VERDICTS for each row of log ratios, all rows one family."""
+    limit = float(np.log1p(ALIKE))
+    over, under = p_over(logs, phases, 0.0), p_under(logs, phases, 0.0)
+    changed = benjamini_hochberg(np.minimum(1, 2 * np.minimum(over, under)))
+    near = np.maximum(p_over(logs, phases, -limit), p_under(logs, phases, limit))
+    rows = zip(over, changed, benjamini_hochberg(near), strict=True)
+    return tuple(_verdict(*row) for row in rows)
 
 
 def _logs(table: Table, base: str, new: str) -> tuple[tuple[str, ...], Floats]:
@@ -105,7 +111,7 @@ def regressed(table: Table, base: str, new: str, share: float) -> tuple[PointRat
     Worst first; at a false-discovery rate of RATE over all points of all routines.
     """
     names, logs = _logs(table, base, new)
-    proved = benjamini_hochberg(p_over(logs, table.phases, float(np.log1p(share)))) <= RATE
+    proved = proved_over(logs, table.phases, float(np.log1p(share)))
     ratios = mean_interval(logs, table.phases).map(np.exp)
     rows = [(name, point) for name in names for point in table.points]
     slower = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.evidence.answers import RATE
 from bench.evidence.compare import Change, Comparison
+from bench.evidence.placement import RATE
 from bench.model import Scalar
 from bench.present.answer import heat_of
 from bench.present.document import Document, Grid, Paragraph, Section

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, RATE, Loss, class_ratios, compared, losses
+from bench.evidence.answers import MARGIN, Loss, class_ratios, compared, losses
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.intervals import ratio, time
 from bench.evidence.noise import noise
+from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
@@ -161,8 +162,8 @@ def _every_case(table: Table, one_table: bool) -> Section:
     columns = [_Columns(table, kernel) for kernel in table.kernels]
     note = Paragraph(
         "ns per call with 95% interval over processes; phase and proc: standard deviation in "
-        "percent between code placements and between processes of one placement, which the "
-        "interval does not tell apart from chance."
+        "percent between code placements, which the interval does not cover, and between "
+        "processes of one placement, which it does."
     )
     if one_table:
         rows = tuple(
@@ -332,9 +333,10 @@ def _routine(
         own = [p for p in points if p.routine == name and row.first <= p.point.size <= row.last]
         counts = (str(sum(p.verdict == word for p in own)) for word in VERDICTS)
         slowest = worst(points, name, row.first)
-        rows.append((format_range(row.first, row.last), ratio_text(row.ratio), placed(row.ratio),
-                     *counts, _at(slowest) if slowest else "none slower"))  # fmt: skip
-    return Section(name, (Grid(("size", "mean", "by placement", *VERDICTS, "worst"), tuple(rows)),))
+        at = _at(slowest) if slowest else "none slower"
+        size = format_range(row.first, row.last)
+        rows.append((size, at, *counts, ratio_text(row.ratio), placed(row.ratio)))
+    return Section(name, (Grid(("size", "worst", *VERDICTS, "mean", "by placement"), tuple(rows)),))
 
 
 def _at(worst_: PointRatio) -> str:

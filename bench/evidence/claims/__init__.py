@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bench.evidence.claims import choice, geometry, speed, trust
 from bench.evidence.claims.claim import UNDECIDED, Claim, Context, Finding, absent, missing
 from bench.evidence.estimates import Table
@@ -67,9 +69,15 @@ CLAIMS = (
 """Every claim, in the order of reports."""
 
 
-def judge(table: Table, context: Context | None = None) -> tuple[Finding, ...]:
-    """The finding of every claim; one that lacks its kernels is undecided and says so."""
-    return tuple(_judge(table, claim, context or Context()) for claim in CLAIMS)
+def judge(
+    table: Table, context: Context | None = None, only: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """The finding of every claim, or of those named in `only`.
+
+    One that lacks its kernels is undecided and says so.
+    """
+    claims = (claim for claim in CLAIMS if not only or claim.id in only)
+    return tuple(_judge(table, claim, context or Context()) for claim in claims)
 
 
 def _judge(table: Table, claim: Claim, context: Context) -> Finding:

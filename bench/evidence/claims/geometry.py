@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.evidence.answers import RATE, compared
+from bench.evidence.answers import compared
 from bench.evidence.claims.claim import (
     FAILS,
     HOLDS,
@@ -22,6 +22,7 @@ from bench.evidence.claims.claim import (
 from bench.evidence.estimates import Table
 from bench.evidence.factors import Cause, causes, penalty
 from bench.evidence.placement import (
+    RATE,
     Bools,
     Ints,
     Placements,
@@ -134,9 +135,9 @@ def placement(table: Table, claim: Claim, _: Context) -> Finding:
     if not seen.any():
         reason = "Unavailable, because not every placement has two processes."
         return claim.finding(UNDECIDED, reason)
-    change = _change(logs, table.phases, limit)
+    change = winner_changes(logs, table.phases, limit)
     changed = np.flatnonzero(benjamini_hochberg(change) <= RATE)
-    settled = int(_is_settled(logs, table.phases, limit).sum())
+    settled = int(winner_is_one(logs, table.phases, limit).sum())
     means = _by_phase(own)
     span = np.exp(np.ptp(means[seen], axis=1))
     text = (
@@ -151,7 +152,7 @@ def placement(table: Table, claim: Claim, _: Context) -> Finding:
     return claim.finding(verdict, text, cases, more)
 
 
-def _change(logs: Floats, phases: Ints, limit: float) -> Floats:
+def winner_changes(logs: Floats, phases: Ints, limit: float) -> Floats:
     """P values of each point against `no placement is slower while another is faster`.
 
     NaN where a placement has fewer than two processes.
@@ -161,7 +162,7 @@ def _change(logs: Floats, phases: Ints, limit: float) -> Floats:
     return np.asarray(np.minimum(1, pairs * np.maximum(slower.min(axis=1), faster.min(axis=1))))
 
 
-def _is_settled(logs: Floats, phases: Ints, limit: float) -> Bools:
+def winner_is_one(logs: Floats, phases: Ints, limit: float) -> Bools:
     """Whether no placement is slower, or none faster, beyond the limit: proved."""
     never_slower = np.all(each_under(logs, phases, limit) <= RATE / 2, axis=1)
     never_faster = np.all(each_over(logs, phases, -limit) <= RATE / 2, axis=1)
