@@ -20,7 +20,7 @@ from bench.evidence import trees
 from bench.evidence.answers import losses
 from bench.evidence.claims import judge
 from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, judge_points
-from bench.evidence.claims.geometry import winner_changes, winner_is_one
+from bench.evidence.claims.geometry import enough_to_settle, winner_changes, winner_is_one
 from bench.evidence.claims.speed import start_up_verdict
 from bench.evidence.compare import compare
 from bench.evidence.crossover import Crossover, crossing
@@ -304,6 +304,22 @@ def named_number_decides(
     return _each(judged, rng, draws)
 
 
+def named_number_settles(
+    true: float, points: int, deviation: float, rng: Rng, draws: int
+) -> Bools:
+    """The same of the claim on placement: the winner is proved to be one at every point."""
+
+    def judged(rng: Rng) -> bool | None:
+        samples = true + rng.normal(0, deviation, (points, 12))
+        number = enough_to_settle(samples, deal(12), LIMIT)
+        if winner_is_one(samples, deal(12), LIMIT).all() or number is None:
+            return None
+        samples = true + rng.normal(0, deviation, (points, number))
+        return bool(winner_is_one(samples, deal(number), LIMIT).all())
+
+    return _each(judged, rng, draws)
+
+
 # End to end: made-up studies through Study and Table.
 
 KERNELS = ("memcpy", "fast_string", "fragile", "mcsafe_unrolled", "memcpy_orig", "dispatch",
@@ -418,8 +434,8 @@ def change_told(noise: Draw, rng: Rng, draws: int) -> Bools:
 
     def judged(rng: Rng) -> bool:
         runs = [Table(study(alike, noise, rng, machine)) for machine in (0.0, rng.normal(0, 0.05))]
-        found = compare(runs[0], runs[1], margin=1e-6, only=KERNELS[1:])
-        return found.count("slower") + found.count("faster") > 0
+        diff = compare(runs[0], runs[1], margin=1e-6, only=KERNELS[1:])
+        return diff.count("slower") + diff.count("faster") > 0
 
     return _each(judged, rng, draws)
 
@@ -469,6 +485,8 @@ def _entries() -> Iterator[Entry]:
         where = f"{points} points at {true:+.1%}, noise {deviation:.1%}"
         yield Entry("About N processes would decide it", where, 0.8,
                     partial(named_number_decides, true, points, deviation), 150, True)  # fmt: skip
+        yield Entry("About N processes would settle a winner", where, 0.8,
+                    partial(named_number_settles, true, points, deviation), 150, True)  # fmt: skip
     yield from _end_to_end()
 
 

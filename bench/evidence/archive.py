@@ -48,11 +48,11 @@ def one(path: Path, context: Context, selection: Selection) -> Digest:
     kept = cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
     with contextlib.suppress(OSError, *_DAMAGED):
         return _named(json.loads(kept.read_text()), path)
-    found = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
-    found = found or _made(path, context, selection)
+    own = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
+    digest_ = own or _made(path, context, selection)
     with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
-        disk.write_whole(kept, json.dumps(found.to_plain()).encode())
-    return found
+        disk.write_whole(kept, json.dumps(digest_.to_plain()).encode())
+    return digest_
 
 
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
@@ -78,8 +78,8 @@ def enclose(path: Path) -> None:
 
     It holds as long as the rest of the file and the code that judges are what they are now.
     """
-    found = _made(path, Context(), Selection())
-    results.embed(path, {"code": _code(), "digest": found.to_plain()})
+    own = _made(path, Context(), Selection())
+    results.embed(path, {"code": _code(), "digest": own.to_plain()})
 
 
 def _by_its_run(path: Path) -> Digest | None:
@@ -93,20 +93,20 @@ def _by_its_run(path: Path) -> Digest | None:
 
 
 def _key(path: Path, context: Context, selection: Selection) -> str:
-    found = hashlib.sha256(f"{context!r} {selection!r} {_code()}".encode())
+    hashed = hashlib.sha256(f"{context!r} {selection!r} {_code()}".encode())
     try:
         with path.open("rb") as stream:
-            found.update(hashlib.file_digest(stream, "sha256").digest())
+            hashed.update(hashlib.file_digest(stream, "sha256").digest())
     except OSError as error:
         raise CopymcError(f"results file {str(path)!r} cannot be read: {error.strerror}") from error
-    return found.hexdigest()[:40]
+    return hashed.hexdigest()[:40]
 
 
 @remembered
 def _code() -> str:
     """A hash of the code that reads and judges."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     sources = [*sorted(Path(__file__).parent.rglob("*.py")), Path(results.__file__)]
     for source in sources:
-        found.update(source.read_bytes())
-    return found.hexdigest()
+        hashed.update(source.read_bytes())
+    return hashed.hexdigest()

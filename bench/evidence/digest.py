@@ -67,13 +67,13 @@ class Digest:
         """The digest whose `to_plain` this is; TypeError or KeyError for anything else."""
         findings = (
             Finding(**{
-                **each,
-                "cases": tuple(each["cases"]),
-                "detail": tuple(tuple(row) for row in each["detail"]),
+                **finding,
+                "cases": tuple(finding["cases"]),
+                "detail": tuple(tuple(row) for row in finding["detail"]),
             })
-            for each in plain["findings"]
+            for finding in plain["findings"]
         )  # fmt: skip
-        cells = tuple(Cell(**each) for each in plain["cells"])
+        cells = tuple(Cell(**cell) for cell in plain["cells"])
         year, name = plain["generation"]
         words = {**plain, "generation": (int(year), str(name)), "cells": cells}
         return Digest(**{**words, "findings": tuple(findings)})
@@ -110,8 +110,8 @@ def _cells(table: Table) -> list[Cell]:
 
 def columns(digests: Sequence[Digest]) -> list[tuple[str, int]]:
     """(geometry class, first size of the size class) of every cell that any file has."""
-    found = {(cell.geometry, cell.size_class) for each in digests for cell in each.cells}
-    return sorted(found, key=lambda key: (GEOMETRY_CLASSES.index(key[0]), key[1]))
+    keys = {(cell.geometry, cell.size_class) for digest_ in digests for cell in digest_.cells}
+    return sorted(keys, key=lambda key: (GEOMETRY_CLASSES.index(key[0]), key[1]))
 
 
 def by_generation(digests: Sequence[Digest]) -> list[Digest]:

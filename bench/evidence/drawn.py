@@ -61,20 +61,20 @@ def bounds(mix: str) -> tuple[int, int] | None:
 
 def mix_ratios(table: Table, kernel: str, baseline: str) -> tuple[MixRatio, ...]:
     """Every mix of the file that is no range of sizes."""
-    return tuple(each for each in _all_mixes(table, kernel, baseline) if not bounds(each.mix))
+    return tuple(one for one in _all_mixes(table, kernel, baseline) if not bounds(one.mix))
 
 
 def range_ratios(table: Table, kernel: str, baseline: str) -> tuple[RangeRatio, ...]:
     """Every range of sizes of the file, by size."""
     ordinary = table.other(ORDINARY)
     ranges = []
-    for each in _all_mixes(table, kernel, baseline):
-        if sizes := bounds(each.mix):
+    for mix in _all_mixes(table, kernel, baseline):
+        if sizes := bounds(mix.mix):
             rows = [row for row, point in enumerate(ordinary.points)
                     if sizes[0] <= point.size <= sizes[1]]  # fmt: skip
-            known = rows and ordinary.has(kernel, baseline)
-            again = mean_ratio(ordinary, kernel, baseline, rows) if known else None
-            ranges.append(RangeRatio(*sizes, again, each.ordered, each.shuffled))
+            timed = rows and ordinary.has(kernel, baseline)
+            again = mean_ratio(ordinary, kernel, baseline, rows) if timed else None
+            ranges.append(RangeRatio(*sizes, again, mix.ordered, mix.shuffled))
     return tuple(sorted(ranges, key=lambda one: one.low))
 
 

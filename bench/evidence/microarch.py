@@ -55,7 +55,7 @@ def microarchitecture(facts: Mapping[str, Scalar]) -> tuple[int, str]:
     text = str(facts.get("cpu_family", ""))
     family, _, model = text.partition("-")
     if family.isdecimal() and model.isdecimal():
-        for (known, first, last), (name, year) in _KNOWN.items():
-            if int(family) == known and first <= int(model) <= last:
+        for (wanted, first, last), (name, year) in _KNOWN.items():
+            if int(family) == wanted and first <= int(model) <= last:
                 return year, name
     return 9999, f"family-model {text or 'unknown'}"

@@ -50,18 +50,18 @@ def spread(logs: Floats, phases: npt.NDArray[np.int64]) -> Spread:
         phase = np.sqrt(np.maximum(between - within, 0) / usual)
         process = np.sqrt(within)
     medians = by_phase(logs, phases)
-    known = np.isfinite(medians)
-    high = np.where(known, medians, -np.inf).max(axis=1)
-    low = np.where(known, medians, np.inf).min(axis=1)
-    span = np.where(known.any(axis=1), high - low, np.nan)
+    there = np.isfinite(medians)
+    high = np.where(there, medians, -np.inf).max(axis=1)
+    low = np.where(there, medians, np.inf).min(axis=1)
+    span = np.where(there.any(axis=1), high - low, np.nan)
     return Spread(phase, process, span)
 
 
 def _group(logs: Floats, columns: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Count, mean and sum of squared deviations of some processes at each point."""
-    some = logs[:, columns]
-    known = np.isfinite(some)
-    count = known.sum(axis=1).astype(float)
-    mean = np.where(known, some, 0).sum(axis=1) / np.maximum(count, 1)
-    squares = (np.where(known, some - mean[:, None], 0) ** 2).sum(axis=1)
+    own = logs[:, columns]
+    there = np.isfinite(own)
+    count = there.sum(axis=1).astype(float)
+    mean = np.where(there, own, 0).sum(axis=1) / np.maximum(count, 1)
+    squares = (np.where(there, own - mean[:, None], 0) ** 2).sum(axis=1)
     return count, mean, squares

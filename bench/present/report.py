@@ -333,7 +333,7 @@ def _routine(
         own = [p for p in points if p.routine == name and row.first <= p.point.size <= row.last]
         counts = (str(sum(p.verdict == word for p in own)) for word in VERDICTS)
         slowest = worst(points, name, row.first)
-        at = _at(slowest) if slowest else "none slower"
+        at = _at(slowest) if slowest else "none proved"
         size = format_range(row.first, row.last)
         rows.append((size, at, *counts, ratio_text(row.ratio), placed(row.ratio)))
     return Section(name, (Grid(("size", "worst", *VERDICTS, "mean", "by placement"), tuple(rows)),))

@@ -148,7 +148,7 @@ def placement(table: Table, claim: Claim, _: Context) -> Finding:
     verdict = FAILS if len(changed) else HOLDS if settled == len(logs) else UNDECIDED
     worst = sorted(changed, key=lambda row: float(change[row]))
     cases = [_phases(table.points[row], means[row]) for row in worst[:3]]
-    more = _enough(logs, table.phases, limit) if verdict == UNDECIDED else None
+    more = enough_to_settle(logs, table.phases, limit) if verdict == UNDECIDED else None
     return claim.finding(verdict, text, cases, more)
 
 
@@ -169,7 +169,7 @@ def winner_is_one(logs: Floats, phases: Ints, limit: float) -> Bools:
     return np.asarray(never_slower | never_faster)
 
 
-def _enough(logs: Floats, phases: Ints, limit: float) -> int | None:
+def enough_to_settle(logs: Floats, phases: Ints, limit: float) -> int | None:
     """Processes with which every point would be settled on the side that it leans to."""
     lean = np.where(placements(logs, phases).mid > 0, -1.0, 1.0)
     own = placements(lean[:, None] * logs, phases)

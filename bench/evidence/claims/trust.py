@@ -54,10 +54,10 @@ def _stored(text: str) -> dict[tuple[str, str], dict[str, int]] | None:
     """Counts by kernel and side, as `run --verify` stored them; None for anything else."""
     try:
         rows = json.loads(text)["kernels"]
-        found = {(row["kernel"], row["side"]): {k: row[k] for k in _COUNTS} for row in rows}
+        counts = {(row["kernel"], row["side"]): {k: row[k] for k in _COUNTS} for row in rows}
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    words = (word for key in found for word in key)
-    numbers = (number for row in found.values() for number in row.values())
+    words = (word for key in counts for word in key)
+    numbers = (number for row in counts.values() for number in row.values())
     right = all(type(word) is str for word in words)
-    return found if right and all(type(n) is int and n >= 0 for n in numbers) else None
+    return counts if right and all(type(n) is int and n >= 0 for n in numbers) else None
