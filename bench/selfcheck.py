@@ -313,17 +313,17 @@ def _against_tree(tree: linux_tree.Tree, processes: int) -> Iterator[Finding]:
 def _counterparts(
     built: dict[tuple[str, ...] | None, linux_build.Built], processes: int
 ) -> Iterator[Finding]:
-    known = {kernel.name for kernel in catalog.available()}
+    names = {kernel.name for kernel in catalog.available()}
     label = built[None].label
     pairs = {
         ours: f"{built[words].label if words in built else label}:{name}"
         for ours, (name, words) in _COUNTERPARTS.items()
         if words in built
     }
-    there = {ours: theirs for ours, theirs in pairs.items() if theirs in known}
+    there = {ours: theirs for ours, theirs in pairs.items() if theirs in names}
     options = _options("quick", [*there, *there.values()])
     plan = make_plan(dataclasses.replace(options, bounds=(), processes=processes))
-    libraries = [linux_build.manifest(each) for each in built.values()]
+    libraries = [linux_build.manifest(tree) for tree in built.values()]
     leave(measuring_cpu())
     work = Campaign(plan, measuring_cpu(), clean_environ(os.environ), libraries)
     for _ in work.events():

@@ -197,9 +197,9 @@ def _symbols(library: Path) -> dict[str, tuple[int, int]]:
     command = ["nm", "-D", "-S", "--defined-only", str(library)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     rows = [row for line in done.stdout.splitlines() if len(row := line.split()) == 4]
-    found = {row[3]: (int(row[0], 16), int(row[1], 16)) for row in rows}
-    index.write_text(json.dumps(found))
-    return found
+    symbols = {row[3]: (int(row[0], 16), int(row[1], 16)) for row in rows}
+    index.write_text(json.dumps(symbols))
+    return symbols
 
 
 def _functions(library: Path) -> dict[str, tuple[int, int]]:
@@ -230,10 +230,10 @@ def load(built: Built) -> tuple[Kernel, ...]:
         )
         for symbol in sorted(tables[0])
     }
-    found: list[Kernel] = []
+    kernels: list[Kernel] = []
     for symbol in bounds:
-        found += _kernels(built, symbol, bounds)
-    return tuple(found)
+        kernels += _kernels(built, symbol, bounds)
+    return tuple(kernels)
 
 
 Bounds = tuple[tuple[int, int], ...]  # start and end at each phase
@@ -242,8 +242,8 @@ Bounds = tuple[tuple[int, int], ...]  # start and end at each phase
 def _kernels(built: Built, symbol: str, bounds: Mapping[str, Bounds]) -> Iterator[Kernel]:
     """A function as kernels: one, none, or of a dispatch an image and what Linux takes."""
     name, _, state = symbol.partition(".")
-    known = {**_CONTRACTS, **{name: (word, False) for name, word in built.contracts}}
-    word, safe = known.get(name, ("skip", False))
+    contracts = {**_CONTRACTS, **{name: (word, False) for name, word in built.contracts}}
+    word, safe = contracts.get(name, ("skip", False))
     if word == "skip":
         return
     starts, ends = (tuple(at) for at in zip(*bounds[symbol], strict=True))

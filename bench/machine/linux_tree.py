@@ -57,10 +57,10 @@ def read(text: str) -> Tree:
 
 
 def _from_folder(source: Path) -> Tree:
-    found = {name: _bounded(source / name) for name in FILES if (source / name).is_file()}
+    files = {name: _bounded(source / name) for name in FILES if (source / name).is_file()}
     makefile = source / "Makefile"
     version = _version(_bounded(makefile)) if makefile.is_file() else "unknown"
-    return Tree(f"linux-{version}", found)
+    return Tree(f"linux-{version}", files)
 
 
 def _bounded(path: Path) -> bytes:
@@ -102,13 +102,13 @@ def _from_git(source: Path, revision: str) -> Tree:
     if not revision:
         dirty = _git(source, "status", "--porcelain", "--", *FILES)
         return replace(_from_folder(source), label=label + ("-dirty" if dirty else ""))
-    found = {path: _git(source, "show", f"{name}:{path}") for path in FILES}
-    return Tree(label, {path: text for path, text in found.items() if text is not None})
+    files = {path: _git(source, "show", f"{name}:{path}") for path in FILES}
+    return Tree(label, {path: text for path, text in files.items() if text is not None})
 
 
 def _from_tarball(source: Path) -> Tree:
     """The files of a tarball, wherever its top folder is; nothing is unpacked."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     version = "unknown"
     try:
         with tarfile.open(source) as tar:
@@ -119,14 +119,14 @@ def _from_tarball(source: Path) -> Tree:
                 if stream is None or member.size > _LARGEST:
                     continue
                 if inside in FILES:
-                    found[inside] = stream.read()
+                    files[inside] = stream.read()
                 elif inside == "Makefile":
                     version = _version(stream.read())
-                if len(found) == len(FILES):
+                if len(files) == len(FILES):
                     break
     except (tarfile.TarError, OSError, EOFError) as error:
         raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {error}") from error
-    return Tree(f"linux-{version}", found)
+    return Tree(f"linux-{version}", files)
 
 
 def patched(tree: Tree, patch: Path) -> Tree:
@@ -142,9 +142,9 @@ def patched(tree: Tree, patch: Path) -> Tree:
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["it failed"])[0]
             raise CopymcError(f"patch {str(patch)!r} does not apply to {tree.label}: {reason}")
-        found = {
+        files = {
             name: Path(folder, name).read_bytes() for name in FILES if Path(folder, name).is_file()
         }
-    if found == dict(tree.files):
+    if files == dict(tree.files):
         raise CopymcError(f"patch {str(patch)!r} changes none of {', '.join(FILES)}")
-    return Tree(f"{tree.label}-patched", found)
+    return Tree(f"{tree.label}-patched", files)
