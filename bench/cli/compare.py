@@ -20,7 +20,7 @@ from bench.evidence.stats import LEAST
 from bench.evidence.trees import regressed
 from bench.machine import linux_build
 from bench.measure.plan import PRESETS
-from bench.model import CopymcError
+from bench.model import FORMS, CopymcError
 from bench.present import difference, plain, report
 
 
@@ -75,7 +75,7 @@ def _compare_trees(request: CompareTrees) -> int:
     status = measuring.close(outcome, request.run.plot)
     if status or limit is None:
         return status
-    return int(bool(regressed(Table(outcome.study), *trees, limit)))
+    return int(bool(regressed(Table(outcome.study).other(*FORMS), *trees, limit)))
 
 
 def _require_enough(effort: Effort) -> None:

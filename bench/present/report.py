@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, Loss, class_ratios, compared, losses
+from bench.evidence.answers import MARGIN, Loss, compared, losses
 from bench.evidence.claims import Context, Finding, judge
+from bench.evidence.claims.claim import place_words
+from bench.evidence.classes import size_class
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
-from bench.evidence.intervals import ratio, time
+from bench.evidence.intervals import mean_ratio, ratio, time
 from bench.evidence.noise import noise
 from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
@@ -300,7 +302,8 @@ def _claim_heat(finding: Finding) -> tuple[tuple[float | None, ...], ...]:
 
 
 def trees(table: Table, base: str, new: str) -> Document:
-    """Every routine that two kernel trees share: time of new over time of base."""
+    """Every routine that two kernel trees share, in every form of calls: new's time over base's."""
+    table = table.other(*FORMS)
     points = judge_trees(table, base, new)
     names = shared(table, base, new)
     title = f"Time of {new} over time of {base}, paired in every sub-round"
@@ -319,27 +322,29 @@ def trees(table: Table, base: str, new: str) -> Document:
 TREES_NOTE = (
     f"Points are judged, means are for reading: same, proved within {ALIKE:.0%}; faster, slower, "
     f"proved to differ; at a false-discovery rate of {RATE:.0%} over all points (Benjamini and "
-    "Hochberg). Worst: of the points proved slower, with size, src_offset s and dst_offset d."
+    "Hochberg). Worst: of the points proved slower, with size, src_offset and dst_offset, or "
+    "ordinary for uniform offsets."
 )
 
 
 def _routine(
     table: Table, name: str, points: Sequence[PointRatio], trees_: tuple[str, str]
 ) -> Section:
-    """One line for each class of sizes: its mean, its points by verdict, the worst proved."""
+    """One line for each class of sizes, and one for mixes: worst proved, verdicts, mean."""
     base, new = trees_
     rows = []
-    for row in class_ratios(table, f"{new}:{name}", f"{base}:{name}"):
-        own = [p for p in points if p.routine == name and row.first <= p.point.size <= row.last]
+    for first in sorted({size_class(point.size)[0] for point in table.points}):
+        at = [row for row, p in enumerate(table.points) if size_class(p.size)[0] == first]
+        mean = mean_ratio(table, f"{new}:{name}", f"{base}:{name}", at)
+        own = [p for p in points if p.routine == name and size_class(p.point.size)[0] == first]
         counts = (str(sum(p.verdict == word for p in own)) for word in VERDICTS)
-        slowest = worst(points, name, row.first)
-        at = _at(slowest) if slowest else "none proved"
-        size = format_range(row.first, row.last)
-        rows.append((size, at, *counts, ratio_text(row.ratio), placed(row.ratio)))
+        slowest = worst(points, name, first)
+        sizes = format_range(table.points[at[0]].size, table.points[at[-1]].size)
+        rows.append((sizes if first else "mixes", _at(slowest) if slowest else "none proved",
+                     *counts, ratio_text(mean), placed(mean)))  # fmt: skip
     return Section(name, (Grid(("size", "worst", *VERDICTS, "mean", "by placement"), tuple(rows)),))
 
 
 def _at(worst_: PointRatio) -> str:
-    """`1.30 [1.29, 1.31] at 4 KiB s0 d8`."""
-    p = worst_.point
-    return f"{ratio_text(worst_.ratio)} at {format_size(p.size)} s{p.src_offset} d{p.dst_offset}"
+    """`1.30 [1.29, 1.31] at 4 KiB src 0 dst 8`."""
+    return f"{ratio_text(worst_.ratio)} at {place_words(worst_.point)}"

@@ -20,7 +20,7 @@ from bench.evidence.placement import (
 )
 from bench.evidence.power import in_all, to_prove_each, to_prove_one
 from bench.evidence.stats import Floats, benjamini_hochberg
-from bench.model import PHASES, Point
+from bench.model import PHASES, SAME, Point
 from bench.units import format_range, format_size
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
@@ -142,9 +142,10 @@ def place_words(point: Point) -> str:
     if point.mix:
         return f"{point.mix} {point.form}"
     size = format_size(point.size)
-    return f"{size} {point.form}" if point.is_drawn else (
-        f"{size} src {point.src_offset} dst {point.dst_offset}"
-    )
+    if point.is_drawn:
+        return f"{size} {point.form}"
+    form = "" if point.form == SAME else f" {point.form}"
+    return f"{size} src {point.src_offset} dst {point.dst_offset}{form}"
 
 
 def no_slower(table: Table, kernel: str, baseline: str, margin: float) -> Judged:
