@@ -9,7 +9,8 @@ from bench.cli.requests import ReportRequest
 from bench.evidence import archive
 from bench.evidence.claims import Finding, judge
 from bench.evidence.estimates import Table
-from bench.present import across, plots, text
+from bench.model import CopymcError
+from bench.present import across, plots, readme, text
 from bench.present import report as reports
 
 _FEW_POINTS = 24  # up to which a report in text lists every case unasked
@@ -18,6 +19,8 @@ _FEW_POINTS = 24  # up to which a report in text lists every case unasked
 def main(request: ReportRequest) -> int:
     """One file in full; of many, what sets their machines apart."""
     if len(request.files) > 1:
+        if request.format == "readme":
+            raise CopymcError(f"--format readme takes one file, not {len(request.files)}")
         return _report_many(request)
     (table,) = selected(request.files, request.cases)
     put(_report_one(request, table), request.output)
@@ -29,6 +32,8 @@ def _report_one(request: ReportRequest, table: Table) -> str:
     if request.format == "json":
         claims = [_claim_row(finding) for finding in judge(table, weighed)]
         return json.dumps({"cases": list(text.cases(table)), "claims": claims})
+    if request.format == "readme":
+        return readme.render(table, weighed)
     if request.format == "html":
         document = reports.report(table, weighed, one_table=True)
         return rendered(reports.with_pictures(document, _pictures(table)), "html")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bench.present.document import Document, Grid, Paragraph, Part, Verbatim
+from bench.present.document import Document, Grid, Paragraph, Part, Section, Verbatim
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$&"})
 
 
 def render(document: Document) -> str:
     """The whole document; every word of a file's own is escaped."""
-    lines = [f"# {escaped(document.title)}"]
-    for section in document.sections:
-        lines += ["", f"## {escaped(section.title)}"] if section.title else []
+    lines = [f"# {escaped(document.title)}", *sections(document.sections, level=2)]
+    return "\n".join(lines)
+
+
+def sections(parts: Sequence[Section], level: int) -> Iterator[str]:
+    """The lines of sections whose titles are headings of a level, 1 to 6."""
+    for section in parts:
+        if section.title:
+            yield from ("", f"{'#' * level} {escaped(section.title)}")
         for part in section.parts:
-            lines += ["", *_part(part)]
-    return "\n".join(line.rstrip() for line in lines)
+            yield from ("", *(line.rstrip() for line in _part(part)))
 
 
 def escaped(text: str) -> str:

@@ -100,7 +100,9 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
 
 def _add_report(report: argparse.ArgumentParser) -> None:
     _add_files(report)
-    report.add_argument("--format", choices=_FORMATS, default="text", help="default: text")
+    report.add_argument("--format", choices=(*_FORMATS, "readme"), default="text",
+                        help="default: text; readme: the block of answers that README.md shows",
+                        )  # fmt: skip
     report.add_argument("--output", type=Path, help="write there instead of standard output")
     report.add_argument("--cases", action="store_true", help="every case, in text as well")
     _add_mix(report)
