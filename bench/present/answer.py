@@ -129,6 +129,12 @@ def _mix_grid(ratios: Sequence[MixRatio], name: str) -> Grid:
 
 def geometry(table: Table) -> Iterator[Section]:
     """What makes pointer pairs dear, and which part of it belongs to one call."""
+    yield from _causes(table)
+    yield from _repetition(table)
+
+
+def _causes(table: Table) -> Iterator[Section]:
+    """The causes of each kernel; those of the others are detail."""
     if not is_told_apart(table):
         yield Section("What makes pointers dear", (Paragraph(CONFOUNDED),))
         return
@@ -144,7 +150,6 @@ def geometry(table: Table) -> Iterator[Section]:
     others = [name for name in compared(table) if name not in ours]
     if more := [grid for name in others if (grid := _cause_grid(table, name))]:
         yield Section("What makes pointers dear for the others", tuple(more), detail=True)
-    yield from _repetition(table)
 
 
 CONFOUNDED = (
