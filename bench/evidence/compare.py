@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.evidence import levels
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.ranks import Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
-from bench.model import Case, CopymcError, Scalar
+from bench.model import Case, CopymcError, Point, Scalar
 
 RATE = 0.05
 """False-discovery rate of each verdict over all cases compared."""
@@ -22,6 +23,9 @@ CONTROL = "memcpy"
 
 AUTO = "auto"
 """CONTROL where both files have it, else none."""
+
+STEADIER = 0.7
+"""A ratio to the control is taken where it spreads by less than this share of the level's."""
 
 _SAME_MACHINE = ("cpu_model_name", "cpu_family")
 _SAME_SETUP = (
@@ -42,6 +46,7 @@ class Change:
         high: upper end, inf likewise.
         p_value: two-sided, of no change, adjusted over all cases (Benjamini and Hochberg).
         verdict: faster, slower, same (proved within the margin) or unclear.
+        p_alone: the p value of this case alone, not adjusted.
 
     """
 
@@ -51,6 +56,7 @@ class Change:
     high: float
     p_value: float
     verdict: str
+    p_alone: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,14 @@ class Comparison:
     Attributes:
         base: the first file's name.
         new: the second's.
-        control: kernel to whose time every time is set, paired; empty for plain seconds.
+        control: kernel to whose time every time is set; empty for plain seconds.
         margin: changes proved smaller count as none.
         changes: sorted by effect, the largest first.
         warnings: what else differs between the files, one line each.
         unpaired: cases that only one of the files has.
+        floor: log ratio by which two runs differ though the code is the same, at the kernel
+            where it is largest: no change is called within it. 0 where it is not known, as
+            medians paired with the control are compared, not levels.
 
     """
 
@@ -75,6 +84,12 @@ class Comparison:
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
     unpaired: int
+    floor: float = 0.0
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether what processes reach was compared, beyond what two runs differ by."""
+        return self.floor > 0
 
     def count(self, verdict: str) -> int:
         """How many cases have this verdict."""
@@ -95,26 +110,22 @@ def compare(
 ) -> Comparison:
     """Every case that both tables have; CopymcError where comparing would mislead.
 
-    A time is set to the control's of the same sub-round where both files have it, so that
-    neither the clock nor the neighbours of two days count as change; the control itself is
-    compared in seconds. Processes are compared within their phase only. `only` names the
-    kernels to compare, all if empty.
+    Where the processes of both files visited their blocks more than once, and no control was
+    asked for by name, what a process reaches is compared (see `levels`), the files set right
+    by the control's own shift between them; or the ratio to the control where that is
+    steadier. Else a time is set to the control's of the same sub-round where both files have
+    it. The control itself is compared in seconds. Processes are compared within their phase
+    only. `only` names the kernels to compare, all if empty.
     """
     require_same_machine(base.study.metadata, new.study.metadata)
+    by_name = control not in (AUTO, None)
     control = _control(base, new, control)
-    cases, shifts = [], []
-    at = {point: row for row, point in enumerate(base.points)}
-    rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
-    old_rows, new_rows = ([pair[side] for pair in rows] for side in (0, 1))
-    for old, kernel in _kernels(base, new) if rows else ():
-        if only and kernel not in only:
-            continue
-        before, after = _logs(base, new, (old, kernel), control)
-        shifts.append(shift(before[old_rows], after[new_rows], base.phases, new.phases))
-        cases += [Case(kernel, new.points[row]) for row in new_rows]
-    changes = tuple(_changes(cases, shifts, margin))
+    both = _Both(base, new, *_common_rows(base, new))
+    shifts, floors = _judged(both, control, by_name, only)
+    kept = {name: shift for name, shift in shifts.items() if not only or name in only}
+    changes = tuple(_changes(both.points, kept, floors, margin))
     if not changes:
-        raise CopymcError(_nothing(base, new, bool(cases)))
+        raise CopymcError(_nothing(base, new, bool(kept)))
     return Comparison(
         base.study.source,
         new.study.source,
@@ -123,7 +134,89 @@ def compare(
         tuple(sorted(changes, key=lambda change: -abs(np.log(change.ratio)))),
         (*differences(base, new, control), *_control_moved(changes, control)),
         _unpaired(base, new, len(changes)) if not only else 0,
+        max((floors.get(name, 0.0) for name in kept), default=0.0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two tables and, for each point that both have, its row in either."""
+
+    base: Table
+    new: Table
+    old_rows: list[int]
+    new_rows: list[int]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points of both."""
+        return tuple(self.new.points[row] for row in self.new_rows)
+
+    @property
+    def kernels(self) -> list[tuple[str, str]]:
+        """Names of each kernel in base and in new; none without a common point."""
+        return list(_kernels(self.base, self.new)) if self.new_rows else []
+
+    def shift(self, before: Floats, after: Floats) -> Shift:
+        """The shift between rows that `common` gave."""
+        return shift(before, after, self.base.phases, self.new.phases)
+
+    def common(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        """The rows of the points of both."""
+        return before[self.old_rows], after[self.new_rows]
+
+
+def _common_rows(base: Table, new: Table) -> tuple[list[int], list[int]]:
+    at = {point: row for row, point in enumerate(base.points)}
+    rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
+    return [old for old, _ in rows], [row for _, row in rows]
+
+
+def _judged(
+    both: _Both, control: str | None, by_name: bool, only: Sequence[str]
+) -> tuple[dict[str, Shift], dict[str, float]]:
+    """The shift of each kernel by its name in new, and by how much runs of one code differ."""
+    if both.kernels and not by_name and min(map(levels.visits, (both.base, both.new))) > 1:
+        shifts = _level_shifts(both, control)
+        return shifts, levels.floors(shifts)
+    pairs = [pair for pair in both.kernels if not only or pair[1] in only]
+    logs = ((name, _logs(both.base, both.new, (old, name), control)) for old, name in pairs)
+    return {name: both.shift(*both.common(*pair)) for name, pair in logs}, {}
+
+
+def _level_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
+    """The shifts of levels, or of the ratio to the control where that is steadier."""
+    before = levels.levels(both.base, [old for old, _ in both.kernels])
+    after = levels.levels(both.new, [name for _, name in both.kernels])
+    shifts = {}
+    for name in (control,) if control in after else ():
+        shifts[name] = both.shift(*both.common(before[name], after[name]))
+    apart = levels.typical(shifts[control]) if control in shifts else 0.0
+    for old, name in both.kernels:
+        if name == control:
+            continue
+        pair = both.common(before[old], after[name] - apart)
+        if control in shifts:
+            ratios = (t.log_ratios(k, control) for t, k in ((both.base, old), (both.new, name)))
+            pair = _steadier(both, pair, both.common(*ratios))
+        shifts[name] = both.shift(*pair)
+    return shifts
+
+
+def _steadier(
+    both: _Both, level: tuple[Floats, Floats], ratio: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Of each case the measure whose processes agree better within each file.
+
+    The choice looks at no difference between the files.
+    """
+    phases = both.base.phases, both.new.phases
+    of_level, of_ratio = (
+        np.add(*(levels.spread(logs, own) for logs, own in zip(pair, phases, strict=True)))
+        for pair in (level, ratio)
+    )
+    takes = np.less(of_ratio, STEADIER * of_level)[:, None]
+    return np.where(takes, ratio[0], level[0]), np.where(takes, ratio[1], level[1])
 
 
 def _nothing(base: Table, new: Table, has_cases: bool) -> str:
@@ -198,24 +291,36 @@ def _logs(
     return seconds[0], seconds[1]
 
 
-def _changes(cases: list[Case], shifts: list[Shift], margin: float) -> Iterator[Change]:
+def _changes(
+    points: Sequence[Point],
+    shifts: Mapping[str, Shift],
+    floors: Mapping[str, float],
+    margin: float,
+) -> Iterator[Change]:
     """Verdicts; `same` and `changed` are two families, each corrected over all cases."""
-    limit = float(np.log1p(margin))
-    mid, low, high = (
-        np.exp(np.concatenate([getattr(each, end) for each in shifts] or [np.zeros(0)]))
-        for end in ("mid", "low", "high")
+    pairs = [(shift, floors.get(name, 0.0)) for name, shift in shifts.items()]
+    alone = np.concatenate([s.p_beyond(floor) for s, floor in pairs] or [np.zeros(0)])
+    changed = benjamini_hochberg(alone)
+    same = benjamini_hochberg(
+        np.concatenate([_p_apart(s, np.log1p(margin) - f) for s, f in pairs] or [np.zeros(0)])
     )
-    changed = _adjusted([each.p_any() for each in shifts])
-    same = _adjusted([np.maximum(s.p_below(-limit), s.p_above(limit)) for s in shifts])
+    mid, low, high = (
+        np.exp(np.concatenate([getattr(s, end) + side * f for s, f in pairs] or [np.zeros(0)]))
+        for end, side in (("mid", 0), ("low", -1), ("high", 1))
+    )
+    cases = [Case(name, point) for name in shifts for point in points]
     for row, case in enumerate(cases):
         if np.isfinite(mid[row]):
             word = _verdict(float(mid[row]), float(changed[row]), float(same[row]))
             ends = float(mid[row]), float(low[row]), float(high[row])
-            yield Change(case, *ends, float(changed[row]), word)
+            yield Change(case, *ends, float(changed[row]), word, float(alone[row]))
 
 
-def _adjusted(families: list[Floats]) -> Floats:
-    return benjamini_hochberg(np.concatenate(families or [np.zeros(0)]))
+def _p_apart(found: Shift, limit: float) -> Floats:
+    """P values against a shift of `limit` or more to either side; 1 where there is no room."""
+    if limit <= 0:
+        return np.where(np.isfinite(found.mid), 1.0, np.nan)
+    return np.maximum(found.p_below(-limit), found.p_above(limit))
 
 
 def _verdict(ratio: float, changed: float, same: float) -> str:
@@ -260,6 +365,13 @@ def differences(base: Table, new: Table, control: str | None) -> Iterator[str]:
         yield f"phases differ: {phases} in one file only, whose processes are left out"
     if control and old.get("libc") != now.get("libc"):
         yield f"the control {control} is another code in each file: compare with --control none"
+    counts = levels.visits(base), levels.visits(new)
+    if min(counts) < max(counts) and min(counts) == 1:
+        file = "base" if counts[0] == 1 else "new"
+        yield (
+            f"visits to a block differ: {counts[0]} in base, {counts[1]} in new: medians are "
+            f"compared, not what processes reach; measure {file} again to see smaller changes"
+        )
     clocks = core_ghz(base), core_ghz(new)
     if np.isfinite(clocks).all() and abs(clocks[0] / clocks[1] - 1) > 0.02:
         yield f"core clock differs: {clocks[0]:.2f} GHz in base, {clocks[1]:.2f} GHz in new"

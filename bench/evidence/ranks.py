@@ -44,7 +44,11 @@ class Shift:
 
     def p_any(self) -> Floats:
         """Two-sided p values against no shift."""
-        both = np.minimum(self.p_below(0.0), self.p_above(0.0))
+        return self.p_beyond(0.0)
+
+    def p_beyond(self, value: float) -> Floats:
+        """Two-sided p values against any shift within `value` to either side."""
+        both = np.minimum(self.p_below(value), self.p_above(-value))
         return np.asarray(np.minimum(1.0, 2 * both))
 
     def _tail(self, signed: Floats) -> Floats:

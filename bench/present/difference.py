@@ -33,17 +33,26 @@ def document(found: Comparison, most: int | None = _MOST) -> Document:
 
 
 def _what(found: Comparison) -> str:
-    basis = (
-        f"each set to {found.control} in the same sub-round ({found.control} itself in seconds)"
-        if found.control
-        else "in plain seconds"
-    )
+    basis = _basis(found)
     text = (
         f"Time in new over time in base of {len(found.changes)} cases, {basis}; processes of one "
         f"phase only. Same: proved within {found.margin:.0%}; faster, slower: beyond noise; both "
         f"at a false-discovery rate of {RATE:.0%} (Benjamini and Hochberg); else unclear."
     )
     return text + (f" {found.unpaired} cases are in one file only." if found.unpaired else "")
+
+
+def _basis(found: Comparison) -> str:
+    """What was compared, in words."""
+    control = found.control
+    if not found.has_levels:
+        paired = f"each set to {control} in the same sub-round ({control} itself in seconds)"
+        return paired if control else "in plain seconds"
+    steadier = f", or set to {control} where that is steadier" if control else ""
+    return (
+        f"each as fast as a process reaches in a tenth of its sub-rounds{steadier}; to "
+        f"{math.expm1(found.floor):.2%} may pass between runs of one code and is no change"
+    )
 
 
 def _by_kernel(found: Comparison) -> Grid:
