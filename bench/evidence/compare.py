@@ -11,7 +11,7 @@ from bench.evidence import levels
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
-from bench.evidence.ranks import Shift, shift
+from bench.evidence.ranks import Ints, Tests, fast_shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import Case, CopymcError, Point, Scalar
 
@@ -47,6 +47,8 @@ class Change:
         p_value: two-sided, of no change, adjusted over all cases (Benjamini and Hochberg).
         verdict: faster, slower, same (proved within the margin) or unclear.
         p_alone: the p value of this case alone, not adjusted.
+        floor: log ratio by which two runs differ though the code is the same: the interval
+            is wider by it, and no change is called within it. 0 where medians are compared.
 
     """
 
@@ -57,6 +59,7 @@ class Change:
     p_value: float
     verdict: str
     p_alone: float
+    floor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,7 @@ class Comparison:
         changes: sorted by effect, the largest first.
         warnings: what else differs between the files, one line each.
         unpaired: cases that only one of the files has.
-        floor: log ratio by which two runs differ though the code is the same, at the kernel
-            where it is largest: no change is called within it. 0 where it is not known, as
-            medians paired with the control are compared, not levels.
+        has_levels: what processes reach was compared (see `levels`), not medians.
 
     """
 
@@ -84,12 +85,12 @@ class Comparison:
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
     unpaired: int
-    floor: float = 0.0
+    has_levels: bool = False
 
     @property
-    def has_levels(self) -> bool:
-        """Whether what processes reach was compared, beyond what two runs differ by."""
-        return self.floor > 0
+    def floor(self) -> float:
+        """Median over cases of the log ratio within which no change is called."""
+        return float(np.median([change.floor for change in self.changes]))
 
     def count(self, verdict: str) -> int:
         """How many cases have this verdict."""
@@ -121,7 +122,9 @@ def compare(
     by_name = control not in (AUTO, None)
     control = _control(base, new, control)
     both = _Both(base, new, *_common_rows(base, new))
-    shifts, floors = _judged(both, control, by_name, only)
+    has_levels = not by_name and min(levels.visits(base), levels.visits(new)) > 1
+    shifts = _level_shifts(both, control) if has_levels else _paired_shifts(both, control)
+    floors = _floors(both, shifts, control) if has_levels else {}
     kept = {name: shift for name, shift in shifts.items() if not only or name in only}
     changes = tuple(_changes(both.points, kept, floors, margin))
     if not changes:
@@ -134,7 +137,7 @@ def compare(
         tuple(sorted(changes, key=lambda change: -abs(np.log(change.ratio)))),
         (*differences(base, new, control), *_control_moved(changes, control)),
         _unpaired(base, new, len(changes)) if not only else 0,
-        max((floors.get(name, 0.0) for name in kept), default=0.0),
+        has_levels,
     )
 
 
@@ -157,9 +160,10 @@ class _Both:
         """Names of each kernel in base and in new; none without a common point."""
         return list(_kernels(self.base, self.new)) if self.new_rows else []
 
-    def shift(self, before: Floats, after: Floats) -> Shift:
-        """The shift between rows that `common` gave."""
-        return shift(before, after, self.base.phases, self.new.phases)
+    @property
+    def phases(self) -> tuple[Ints, Ints]:
+        """The phases of the processes of either."""
+        return self.base.phases, self.new.phases
 
     def common(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
         """The rows of the points of both."""
@@ -172,34 +176,38 @@ def _common_rows(base: Table, new: Table) -> tuple[list[int], list[int]]:
     return [old for old, _ in rows], [row for _, row in rows]
 
 
-def _judged(
-    both: _Both, control: str | None, by_name: bool, only: Sequence[str]
-) -> tuple[dict[str, Shift], dict[str, float]]:
-    """The shift of each kernel by its name in new, and by how much runs of one code differ."""
-    if both.kernels and not by_name and min(map(levels.visits, (both.base, both.new))) > 1:
-        shifts = _level_shifts(both, control)
-        return shifts, levels.floors(shifts)
-    pairs = [pair for pair in both.kernels if not only or pair[1] in only]
-    logs = ((name, _logs(both.base, both.new, (old, name), control)) for old, name in pairs)
-    return {name: both.shift(*both.common(*pair)) for name, pair in logs}, {}
+def _paired_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
+    """The shifts of medians by kernel (its name in new), set to the control's."""
+    logs = (
+        (name, _logs(both.base, both.new, (old, name), control)) for old, name in both.kernels
+    )
+    return {name: shift(*both.common(*pair), *both.phases) for name, pair in logs}
 
 
-def _level_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
+def _floors(
+    both: _Both, shifts: Mapping[str, Tests], control: str | None
+) -> dict[str, Floats]:
+    return levels.floors(shifts, [point.size for point in both.points], control)
+
+
+def _level_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
     """The shifts of levels, or of the ratio to the control where that is steadier."""
     before = levels.levels(both.base, [old for old, _ in both.kernels])
     after = levels.levels(both.new, [name for _, name in both.kernels])
-    shifts = {}
-    for name in (control,) if control in after else ():
-        shifts[name] = both.shift(*both.common(before[name], after[name]))
-    apart = levels.typical(shifts[control]) if control in shifts else 0.0
+    shifts: dict[str, Tests] = {}
+    apart = 0.0
+    if control in after:
+        own = both.common(before[control], after[control])
+        shifts[control] = fast_shift(*own, *both.phases)
+        apart = levels.typical(shifts[control])
     for old, name in both.kernels:
         if name == control:
             continue
         pair = both.common(before[old], after[name] - apart)
-        if control in shifts:
+        if control in after:
             ratios = (t.log_ratios(k, control) for t, k in ((both.base, old), (both.new, name)))
             pair = _steadier(both, pair, both.common(*ratios))
-        shifts[name] = both.shift(*pair)
+        shifts[name] = fast_shift(*pair, *both.phases)
     return shifts
 
 
@@ -210,9 +218,8 @@ def _steadier(
 
     The choice looks at no difference between the files.
     """
-    phases = both.base.phases, both.new.phases
     of_level, of_ratio = (
-        np.add(*(levels.spread(logs, own) for logs, own in zip(pair, phases, strict=True)))
+        np.add(*(levels.spread(logs, own) for logs, own in zip(pair, both.phases, strict=True)))
         for pair in (level, ratio)
     )
     takes = np.less(of_ratio, STEADIER * of_level)[:, None]
@@ -293,34 +300,37 @@ def _logs(
 
 def _changes(
     points: Sequence[Point],
-    shifts: Mapping[str, Shift],
-    floors: Mapping[str, float],
+    shifts: Mapping[str, Tests],
+    floors: Mapping[str, Floats],
     margin: float,
 ) -> Iterator[Change]:
     """Verdicts; `same` and `changed` are two families, each corrected over all cases."""
-    pairs = [(shift, floors.get(name, 0.0)) for name, shift in shifts.items()]
-    alone = np.concatenate([s.p_beyond(floor) for s, floor in pairs] or [np.zeros(0)])
-    changed = benjamini_hochberg(alone)
-    same = benjamini_hochberg(
-        np.concatenate([_p_apart(s, np.log1p(margin) - f) for s, f in pairs] or [np.zeros(0)])
-    )
+    nothing = np.zeros(len(points))
+    pairs = [(found, floors.get(name, nothing)) for name, found in shifts.items()]
+    limit = float(np.log1p(margin))
+    alone = _joined([found.p_beyond(floor) for found, floor in pairs])
+    same = benjamini_hochberg(_joined([_p_within(found, limit - floor) for found, floor in pairs]))
+    changed, floor = benjamini_hochberg(alone), _joined([floor for _, floor in pairs])
     mid, low, high = (
-        np.exp(np.concatenate([getattr(s, end) + side * f for s, f in pairs] or [np.zeros(0)]))
+        np.exp(_joined([getattr(found, end) for found, _ in pairs]) + side * floor)
         for end, side in (("mid", 0), ("low", -1), ("high", 1))
     )
-    cases = [Case(name, point) for name in shifts for point in points]
-    for row, case in enumerate(cases):
+    for row, case in enumerate(Case(name, point) for name in shifts for point in points):
         if np.isfinite(mid[row]):
             word = _verdict(float(mid[row]), float(changed[row]), float(same[row]))
             ends = float(mid[row]), float(low[row]), float(high[row])
-            yield Change(case, *ends, float(changed[row]), word, float(alone[row]))
+            p_values = float(changed[row]), word, float(alone[row])
+            yield Change(case, *ends, *p_values, float(floor[row]))
 
 
-def _p_apart(found: Shift, limit: float) -> Floats:
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate(parts or [np.zeros(0)])
+
+
+def _p_within(found: Tests, limit: Floats) -> Floats:
     """P values against a shift of `limit` or more to either side; 1 where there is no room."""
-    if limit <= 0:
-        return np.where(np.isfinite(found.mid), 1.0, np.nan)
-    return np.maximum(found.p_below(-limit), found.p_above(limit))
+    p_values = np.maximum(found.p_below(-limit), found.p_above(limit))
+    return np.where((limit <= 0) & np.isfinite(found.mid), 1.0, p_values)
 
 
 def _verdict(ratio: float, changed: float, same: float) -> str:
