@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import results
-from bench.evidence.compare import RATE, compare
+from bench.evidence.compare import CONTROL, RATE, compare
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import ratio
 from bench.evidence.ranks import shift
@@ -190,8 +190,8 @@ def _within(study: Study) -> Kinds:
 
 
 def _between(base: Study, new: Study) -> Kinds:
-    """Each kernel against itself in another run of the same plan."""
-    same = [Pair(base, new, name, name) for name in _twinned(base)]
+    """Each kernel but the control against itself in another run of the same plan."""
+    same = [Pair(base, new, name, name) for name in _twinned(base) if name != CONTROL]
     return same, _planted(same), [Pair(base, new, "fast_string", f"fast_string{SLOWED}")]
 
 

@@ -11,7 +11,7 @@ from bench.evidence import levels
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
-from bench.evidence.ranks import Ints, Tests, fast_shift, shift
+from bench.evidence.ranks import Ints, Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
 from bench.model import Case, CopymcError, Point, Scalar
 
@@ -124,7 +124,8 @@ def compare(
     both = _Both(base, new, *_common_rows(base, new))
     has_levels = not by_name and min(levels.visits(base), levels.visits(new)) > 1
     shifts = _level_shifts(both, control) if has_levels else _paired_shifts(both, control)
-    floors = _floors(both, shifts, control) if has_levels else {}
+    sizes = [point.size for point in both.points]
+    floors = levels.floors(shifts, sizes, control) if has_levels else {}
     kept = {name: shift for name, shift in shifts.items() if not only or name in only}
     changes = tuple(_changes(both.points, kept, floors, margin))
     if not changes:
@@ -176,7 +177,7 @@ def _common_rows(base: Table, new: Table) -> tuple[list[int], list[int]]:
     return [old for old, _ in rows], [row for _, row in rows]
 
 
-def _paired_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
+def _paired_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
     """The shifts of medians by kernel (its name in new), set to the control's."""
     logs = (
         (name, _logs(both.base, both.new, (old, name), control)) for old, name in both.kernels
@@ -184,21 +185,17 @@ def _paired_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
     return {name: shift(*both.common(*pair), *both.phases) for name, pair in logs}
 
 
-def _floors(
-    both: _Both, shifts: Mapping[str, Tests], control: str | None
-) -> dict[str, Floats]:
-    return levels.floors(shifts, [point.size for point in both.points], control)
-
-
-def _level_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
+def _level_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
     """The shifts of levels, or of the ratio to the control where that is steadier."""
+    if not both.kernels:
+        return {}
     before = levels.levels(both.base, [old for old, _ in both.kernels])
     after = levels.levels(both.new, [name for _, name in both.kernels])
-    shifts: dict[str, Tests] = {}
+    shifts: dict[str, Shift] = {}
     apart = 0.0
     if control in after:
         own = both.common(before[control], after[control])
-        shifts[control] = fast_shift(*own, *both.phases)
+        shifts[control] = shift(*own, *both.phases)
         apart = levels.typical(shifts[control])
     for old, name in both.kernels:
         if name == control:
@@ -207,7 +204,7 @@ def _level_shifts(both: _Both, control: str | None) -> dict[str, Tests]:
         if control in after:
             ratios = (t.log_ratios(k, control) for t, k in ((both.base, old), (both.new, name)))
             pair = _steadier(both, pair, both.common(*ratios))
-        shifts[name] = fast_shift(*pair, *both.phases)
+        shifts[name] = shift(*pair, *both.phases)
     return shifts
 
 
@@ -300,7 +297,7 @@ def _logs(
 
 def _changes(
     points: Sequence[Point],
-    shifts: Mapping[str, Tests],
+    shifts: Mapping[str, Shift],
     floors: Mapping[str, Floats],
     margin: float,
 ) -> Iterator[Change]:
@@ -327,7 +324,7 @@ def _joined(parts: Sequence[Floats]) -> Floats:
     return np.concatenate(parts or [np.zeros(0)])
 
 
-def _p_within(found: Tests, limit: Floats) -> Floats:
+def _p_within(found: Shift, limit: Floats) -> Floats:
     """P values against a shift of `limit` or more to either side; 1 where there is no room."""
     p_values = np.maximum(found.p_below(-limit), found.p_above(limit))
     return np.where((limit <= 0) & np.isfinite(found.mid), 1.0, p_values)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.evidence.estimates import Table
-from bench.evidence.ranks import Ints, Tests
+from bench.evidence.ranks import Ints, Shift
 from bench.evidence.stats import Floats, nan_median
 
 Bools = npt.NDArray[np.bool_]
@@ -67,7 +67,7 @@ def spread(logs: Floats, phases: Ints) -> Floats:
     return nan_median(np.abs(around(logs, phases)))
 
 
-def typical(found: Tests) -> float:
+def typical(found: Shift) -> float:
     """The median of a kernel's shifts over its points, the surer ones with more weight; or 0.
 
     What the machine as a whole became slower by between two files, where the code is the same.
@@ -82,7 +82,7 @@ def typical(found: Tests) -> float:
 
 
 def floors(
-    shifts: Mapping[str, Tests], sizes: Sequence[int], control: str | None
+    shifts: Mapping[str, Shift], sizes: Sequence[int], control: str | None
 ) -> dict[str, Floats]:
     """By how much (log ratio) two runs may differ in each case though its code is the same.
 
@@ -98,7 +98,7 @@ def floors(
     }
 
 
-def _floor(others: Sequence[Tests], sizes: Sequence[int], is_control: bool) -> Floats:
+def _floor(others: Sequence[Shift], sizes: Sequence[int], is_control: bool) -> Floats:
     """The floor of one kernel at each point."""
     if not others:
         return np.full(len(sizes), ALONE_FLOOR)
@@ -135,6 +135,6 @@ def _between_runs(mid: Floats, within: Floats) -> float:
     return high
 
 
-def _half(shift: Tests) -> Floats:
+def _half(shift: Shift) -> Floats:
     """Half the width of the interval; infinite or NaN where there is none."""
     return np.asarray((shift.high - shift.low) / 2)
