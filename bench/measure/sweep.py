@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 from bench.machine import catalog, linux_build, native
 from bench.measure import walks
@@ -76,6 +75,7 @@ class Sweep:
         self._phase = phase_of(work.plan, work.process)
         self._gate = Gate()
         self._fixed = dict(work.fixed)
+        self._orders: dict[int, Iterator[list[int]]] = {}
         self.core_ghz = timer.core_ghz()
 
     def visits(self) -> Iterator[Visit]:
@@ -95,13 +95,17 @@ class Sweep:
                 self._prove(case, calls)
         rows = self._rows(block, calls, is_first and checks_loops(self._work.process))
         self._timer.load([self._job(row) for row in rows])
-        orders = kernel_orders(self._work.plan, self._work.process, index)
-        for number, order in zip(
-            numbers, islice(orders, numbers.start, numbers.stop), strict=True
-        ):
-            for member in order:
+        orders = self._orders_of(index)
+        for number in numbers:
+            for member in next(orders):
                 self._measure(member, rows[member], number)
         return Visit(index, tuple(_measured(row) for row in rows))
+
+    def _orders_of(self, index: int) -> Iterator[list[int]]:
+        """The orders of a block's sub-rounds, from the first that was not measured yet."""
+        if index not in self._orders:
+            self._orders[index] = kernel_orders(self._work.plan, self._work.process, index)
+        return self._orders[index]
 
     def _visit_with_faults(self, index: int) -> Visit:
         recovery = Recovery(self._timer, self._gate, self._kernels, self._phase)
