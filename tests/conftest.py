@@ -55,6 +55,7 @@ def made_up(
     rounds: int = 5,
     noise: float = 0.001,
     seed: int = 0,
+    drift: float = 0.05,
     facts: Mapping[str, str] = MappingProxyType({}),
 ) -> Study:
     """A study of known truth: `cost` gives nanoseconds by kernel, point and process index.
@@ -66,9 +67,9 @@ def made_up(
     for index in range(processes):
         rows = []
         for point in points:
-            drift = np.exp(rng.normal(0, 0.05, rounds))
+            shared = np.exp(rng.normal(0, drift, rounds))
             for kernel in kernels:
-                values = cost(kernel, point, index) * 1e-9 * drift
+                values = cost(kernel, point, index) * 1e-9 * shared
                 values = values * np.exp(rng.normal(0, noise, rounds))
                 rows.append(Measured(Case(kernel, point), 100, 0, tuple(map(float, values))))
         phase = PHASES[index % 4]

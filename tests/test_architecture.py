@@ -140,13 +140,6 @@ def test_only_the_grammar_knows_of_argparse() -> None:
 
 
 EMPTY_WORDS = {"found", "each", "some", "known"}
-NOT_YET_NAMED: tuple[str, ...] = (  # whose variables are still to be named after what they hold
-    "evidence/ranks.py",
-    "measure/sweep.py",
-    "rivals.py",
-)
-
-
 def bound(source: str) -> set[str]:
     """Names that the source binds: targets of any kind, arguments, what `as` names."""
     nodes = list(ast.walk(ast.parse(source)))
@@ -181,13 +174,7 @@ def test_a_bound_name_is_seen(source: str) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_variable_is_named_after_what_it_holds(path: Path) -> None:
-    if not any(path.is_relative_to(ROOT / name) for name in NOT_YET_NAMED):
-        assert not bound(path.read_text()) & EMPTY_WORDS
-
-
-@pytest.mark.parametrize("name", NOT_YET_NAMED)
-def test_what_is_not_yet_named_is_there(name: str) -> None:
-    assert (ROOT / name).exists()
+    assert not bound(path.read_text()) & EMPTY_WORDS
 
 
 def of_a_namespace(source: str) -> set[str]:

@@ -20,15 +20,27 @@ def run(campaign: Campaign) -> list[int]:
     return [event.done for event in campaign.events()]
 
 
-def test_every_process_measures_every_block_with_fixed_loops() -> None:
+def test_every_process_measures_every_block_with_the_loops_of_the_first_or_more() -> None:
     campaign = Campaign(PLAN, -1, clean_environ(os.environ))
     assert run(campaign) == [1, 2, 3, 4, 5, 6]
     assert (campaign.failures, campaign.missing) == ([], "")
     first, second = campaign.processes
     loops = [{m.case: m.loops for m in p.measured} for p in (first, second)]
-    assert loops[0] == loops[1]
+    assert loops[0].keys() == loops[1].keys()
+    assert all(loops[1][case] >= loops[0][case] for case in loops[0])  # raised, if it was slow
     assert first.phase != second.phase
     assert {"core_ghz", "clock_step", "duration", "perf_version"} <= set(first.facts)
+    assert first.facts["visits"] == 1
+
+
+def test_the_values_of_all_visits_to_a_block_are_one_row() -> None:
+    blocks = tuple(Block(Point(size, 0, 0), ("null", "memcpy"), 12) for size in (64, 128))
+    campaign = Campaign(Plan(blocks, 2, 1, 1000, "quick"), -1, clean_environ(os.environ))
+    assert run(campaign) == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4][-12:]
+    assert campaign.missing == ""
+    for process in campaign.processes:
+        assert [len(m.values) for m in process.measured] == [12] * 4
+        assert process.facts["visits"] == 3
 
 
 def fake(tmp_path: Path, ending: str) -> list[str]:
@@ -134,3 +146,19 @@ def test_workers_see_few_variables_unless_asked() -> None:
     assert clean_environ(environ) == {"PATH": "p"}
     assert clean_environ(environ, ["GLIBC_TUNABLES"]) == {"PATH": "p", "GLIBC_TUNABLES": "x"}
     assert clean_environ(environ, everything=True) == environ
+
+
+def test_more_loops_of_a_later_process_are_kept_for_those_after_it(tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import json, sys\n"
+        "work = json.loads(sys.stdin.read())\n"
+        "print(work['process'], dict(work['fixed']), file=open(sys.argv[1], 'a'))\n"
+        "loops = [9, 30, 20][work['process']]\n"
+        "print(json.dumps({'block': 0, 'rows': [['memcpy', loops, 0, [1e-9], [], []]]}))\n"
+    )
+    plan, log = Plan(BLOCKS[:1], 3, 1, 1000, "quick"), tmp_path / "log"
+    command = [sys.executable, str(script), str(log)]
+    assert run(Campaign(plan, -1, dict(os.environ), command=command)) == [1, 2, 3]
+    fixed = [line.split("[")[-1].split(",")[0] for line in log.read_text().splitlines()]
+    assert fixed == ["0 {}", "9", "30"]

@@ -266,7 +266,7 @@ def test_one_slower_point_of_48_is_told_and_is_above_the_limit() -> None:
 
 def test_every_line_of_two_trees_shows_the_worst_proved_point() -> None:
     text = " ".join(plain.render(report.trees(two_trees(1.3), "linux-a", "linux-b")).split())
-    assert f"at 100 B s0 d{SLOW.dst_offset}" in text
+    assert f"at 100 B src 0 dst {SLOW.dst_offset}" in text
     assert "none proved" in text
     assert "means are for reading" in text
 

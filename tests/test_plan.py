@@ -14,9 +14,12 @@ from bench.measure.plan import (
     Options,
     block_order,
     checks_large,
+    checks_loops,
     kernel_orders,
     make_plan,
+    passes,
     phase_of,
+    visits,
 )
 from bench.mixes import MIXES
 from bench.model import Plan, Point
@@ -62,6 +65,43 @@ def test_every_process_visits_every_block_with_bounds_last() -> None:
     bounds = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
     assert bounds == sorted(bounds)
     assert any(bounds)
+
+
+def test_visits_deal_out_every_sub_round_of_a_block_once_in_order() -> None:
+    plan = make_plan(OPTIONS)
+    numbers: dict[int, list[int]] = {}
+    for index, part in passes(plan, 2):
+        numbers.setdefault(index, []).extend(part)
+    assert numbers == {i: list(range(b.rounds)) for i, b in enumerate(plan.blocks)}
+
+
+def test_a_block_is_visited_at_times_far_apart_and_bounds_and_drawn_calls_once() -> None:
+    plan = make_plan(OPTIONS)
+    order = [index for index, _ in passes(plan, 2)]
+    counts = Counter(order)
+    assert all(counts[i] == visits(plan, i) for i in range(len(plan.blocks)))
+    once = {i for i, b in enumerate(plan.blocks) if b.point.is_drawn or "store_xmm" in b.kernels}
+    assert {counts[i] for i in once} == {1}
+    assert {counts[i] for i in set(counts) - once} == {2}
+    bounds = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
+    assert bounds == sorted(bounds)
+    again = [index for index in order if index not in once]
+    half = len(again) // 2
+    assert sorted(again[:half]) == sorted(again[half:])
+    assert again[:half] != again[half:]
+
+
+@pytest.mark.parametrize(("rounds", "count"), [(1, 1), (3, 1), (7, 1), (8, 2), (16, 4), (60, 6)])
+def test_a_visit_has_four_sub_rounds_or_more(rounds: int, count: int) -> None:
+    plan = make_plan(OPTIONS)
+    plan = replace(plan, blocks=(replace(plan.blocks[0], rounds=rounds),))
+    parts = [part for _, part in passes(plan, 0)]
+    assert len(parts) == count == visits(plan, 0)
+    assert min(map(len, parts)) >= min(4, rounds)
+
+
+def test_loops_are_looked_at_again_by_one_process_of_each_other_phase() -> None:
+    assert [process for process in range(40) if checks_loops(process)] == [1, 2, 3]
 
 
 def test_every_sub_round_has_each_kernel_once() -> None:

@@ -73,3 +73,12 @@ def test_a_missing_process_is_not_counted() -> None:
     shifts = shift(base, new, PHASES, PHASES)
     assert shifts.strata[0] == ((4, 5), (5, 5), (5, 5), (5, 5))
     assert shifts.strata[1] == ((5, 5),) * 4
+
+
+def test_a_shift_beyond_a_value_is_proved_to_either_side() -> None:
+    rng = np.random.default_rng(7)
+    base = rng.normal(0, 0.001, (2, 20))
+    shifts = shift(base, base + np.array([[0.02], [-0.02]]), PHASES, PHASES)
+    assert (shifts.p_beyond(0.01) < 1e-3).all()
+    assert (shifts.p_beyond(0.03) > 0.99).all()
+    assert (shifts.p_beyond(np.array([0.01, 0.03])) < 0.01).tolist() == [True, False]

@@ -20,6 +20,17 @@ def test_nan_median_is_the_median_of_what_is_there(values: list[float]) -> None:
     assert found == pytest.approx(expected, nan_ok=True)
 
 
+@given(
+    st.lists(st.one_of(st.floats(-1e3, 1e3), st.just(float("nan"))), min_size=1, max_size=30),
+    st.floats(0, 1),
+)
+def test_nan_quantile_is_the_quantile_of_what_is_there(values: list[float], share: float) -> None:
+    there = [value for value in values if not np.isnan(value)]
+    expected = float(np.quantile(there, share)) if there else float("nan")
+    found = float(stats.nan_quantile(np.array(values), share))
+    assert found == pytest.approx(expected, nan_ok=True, abs=1e-9)
+
+
 @pytest.mark.parametrize("count", [8, 13, 20, 40])
 def test_the_interval_lies_where_a_bootstrap_over_processes_would(count: int) -> None:
     rng = np.random.default_rng(3)

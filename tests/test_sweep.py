@@ -263,3 +263,42 @@ def test_one_disturbed_try_does_not_shorten_the_chunk() -> None:
 
     (row,) = sweep(Slow(), ("memcpy",), {}).measured
     assert row.loops == 100
+
+
+def test_a_block_of_many_sub_rounds_is_visited_again_with_the_same_loops() -> None:
+    blocks = tuple(Block(Point(size, 0, 0), ("memcpy", "slow"), 24) for size in (64, 128))
+    plan = Plan(blocks, 1, 5, 1000, "quick")
+    timer = FakeTimer()
+    seen = gated(plan, timer)
+    assert sorted(visit.block for visit in seen) == [0] * 6 + [1] * 6
+    assert {len(row.values) for visit in seen for row in visit.measured} == {4}
+    loops = {(row.case.name, row.loops) for visit in seen for row in visit.measured}
+    assert len(loops) == 4
+    assert len(timer.checked) == 4  # proved in the first visit alone
+
+
+def test_sub_rounds_keep_their_number_over_visits() -> None:
+    plan = Plan((Block(POINT, ("memcpy",), 8),), 1, 5, 1000, "quick")
+    first, second = gated(plan, FakeTimer(bad=lambda n: n > 8))  # while it calibrates, and on
+    assert first.measured[0].rejected == ()
+    bad = second.measured[0].rejected
+    assert bad == tuple(range(8 - len(bad), 8))
+    assert bad
+    assert {number for number, _ in second.measured[0].retries} == set(bad)
+
+
+def short(process: int, loops: int) -> int:
+    """The loops that a process uses where the first one fixed this number."""
+    plan = Plan((Block(POINT, ("memcpy", "memcpy:slowed"), 1),), 8, 5, 1000, "quick")
+    fixed = {"memcpy/64/s1/d9/hot": (loops, 0), "memcpy:slowed/64/s1/d9/hot": (loops, 1)}
+    work = Assignment(plan, process, -1, fixed)
+    (visit,) = Sweep(work, FakeTimer(), KERNELS, (1 << 20, 2 << 20)).visits()
+    plain, slowed = visit.measured
+    assert plain.loops == slowed.loops
+    assert slowed.spin > 0
+    return plain.loops
+
+
+def test_loops_fixed_by_a_first_process_that_was_slow_are_raised_and_others_kept() -> None:
+    assert [short(process, 10) for process in range(5)] == [10, 100, 100, 100, 10]
+    assert [short(process, 60) for process in range(5)] == [60] * 5

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.evidence import levels
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.placement import RATE
-from bench.evidence.ranks import Shift, shift
+from bench.evidence.ranks import Ints, Shift, shift
 from bench.evidence.stats import Floats, benjamini_hochberg
-from bench.model import Case, CopymcError, Scalar
+from bench.model import Case, CopymcError, Point, Scalar
 
 CONTROL = "memcpy"
 """The C library's copy: the same code in both files, so that it carries the machine's state."""
 
 AUTO = "auto"
 """CONTROL where both files have it, else none."""
+
+STEADIER = 0.7
+"""A ratio to the control is taken where it spreads by less than this share of the level's."""
 
 _SAME_MACHINE = ("cpu_model_name", "cpu_family")
 _SAME_SETUP = (
@@ -40,6 +44,9 @@ class Change:
         high: upper end, inf likewise.
         p_value: two-sided, of no change, adjusted over all cases (Benjamini and Hochberg).
         verdict: faster, slower, same (proved within the margin) or unclear.
+        p_alone: the p value of this case alone, not adjusted.
+        floor: log ratio by which two runs differ though the code is the same: the interval
+            is wider by it, and no change is called within it. 0 where medians are compared.
 
     """
 
@@ -49,6 +56,8 @@ class Change:
     high: float
     p_value: float
     verdict: str
+    p_alone: float
+    floor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +67,13 @@ class Comparison:
     Attributes:
         base: the first file's name.
         new: the second's.
-        control: kernel to whose time every time is set, paired; empty for plain seconds.
+        control: kernel to whose time every time is set; empty for plain seconds.
         margin: changes proved smaller count as none.
         changes: sorted by effect, the largest first.
         warnings: what else differs between the files, one line each.
         unpaired: cases that only one of the files has.
-        shifts: what the cases are judged by: a kernel's cases and how far they lie apart.
+        judged: what each kernel's cases are judged by: how far they lie apart, and the floor.
+        has_levels: what processes reach was compared (see `levels`), not medians.
 
     """
 
@@ -74,7 +84,13 @@ class Comparison:
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
     unpaired: int
-    shifts: tuple[tuple[tuple[Case, ...], Shift], ...]
+    judged: tuple[tuple[tuple[Case, ...], Shift, Floats], ...]
+    has_levels: bool = False
+
+    @property
+    def floor(self) -> float:
+        """Median over cases of the log ratio within which no change is called."""
+        return float(np.median([change.floor for change in self.changes]))
 
     def count(self, verdict: str) -> int:
         """How many cases have this verdict."""
@@ -86,8 +102,9 @@ class Comparison:
         At a false-discovery rate of RATE over all cases (Benjamini and Hochberg).
         """
         limit = float(np.log1p(percent / 100))
-        proved = _adjusted([shift_.p_below(limit) for _, shift_ in self.shifts]) <= RATE
-        cases = [case for own, _ in self.shifts for case in own]
+        alone = [own.p_below(limit + floor) for _, own, floor in self.judged]
+        proved = benjamini_hochberg(np.concatenate(alone)) <= RATE
+        cases = [case for own, _, _ in self.judged for case in own]
         slower = {case for case, is_proved in zip(cases, proved, strict=True) if is_proved}
         return tuple(change for change in self.changes if change.case in slower)
 
@@ -101,27 +118,25 @@ def compare(
 ) -> Comparison:
     """Every case that both tables have; CopymcError where comparing would mislead.
 
-    A time is set to the control's of the same sub-round where both files have it, so that
-    neither the clock nor the neighbours of two days count as change; the control itself is
-    compared in seconds. Processes are compared within their phase only. `only` names the
-    kernels to compare, all if empty.
+    Where the processes of both files visited their blocks more than once, and no control was
+    asked for by name, what a process reaches is compared (see `levels`), the files set right
+    by the control's own shift between them; or the ratio to the control where that is
+    steadier. Else a time is set to the control's of the same sub-round where both files have
+    it. The control itself is compared in seconds. Processes are compared within their phase
+    only. `only` names the kernels to compare, all if empty.
     """
     require_same_machine(base.study.metadata, new.study.metadata)
+    by_name = control not in (AUTO, None)
     control = _control(base, new, control)
-    cases: list[tuple[Case, ...]] = []
-    shifts: list[Shift] = []
-    at = {point: row for row, point in enumerate(base.points)}
-    rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
-    old_rows, new_rows = ([pair[side] for pair in rows] for side in (0, 1))
-    for old, kernel in _kernels(base, new) if rows else ():
-        if only and kernel not in only:
-            continue
-        before, after = _logs(base, new, (old, kernel), control)
-        shifts.append(shift(before[old_rows], after[new_rows], base.phases, new.phases))
-        cases.append(tuple(Case(kernel, new.points[row]) for row in new_rows))
-    changes = tuple(_changes([case for own in cases for case in own], shifts, margin))
+    both = _Both(base, new, *_common_rows(base, new))
+    has_levels = not by_name and min(levels.visits(base), levels.visits(new)) > 1
+    shifts = _level_shifts(both, control) if has_levels else _paired_shifts(both, control)
+    sizes = [point.size for point in both.points]
+    floors = levels.floors(shifts, sizes, control) if has_levels else {}
+    kept = {name: shift for name, shift in shifts.items() if not only or name in only}
+    changes = tuple(_changes(both.points, kept, floors, margin))
     if not changes:
-        raise CopymcError(_nothing(base, new, bool(cases)))
+        raise CopymcError(_nothing(base, new, bool(kept)))
     return Comparison(
         base.study.source,
         new.study.source,
@@ -130,8 +145,99 @@ def compare(
         tuple(sorted(changes, key=lambda change: -abs(np.log(change.ratio)))),
         (*differences(base, new, control), *_control_moved(changes, control)),
         _unpaired(base, new, len(changes)) if not only else 0,
-        tuple(zip(cases, shifts, strict=True)),
+        tuple(_judged(both.points, kept, floors)),
+        has_levels,
     )
+
+
+def _judged(
+    points: Sequence[Point], shifts: Mapping[str, Shift], floors: Mapping[str, Floats]
+) -> Iterator[tuple[tuple[Case, ...], Shift, Floats]]:
+    """Each kernel's cases, how far they lie apart, and within what that is no change."""
+    for name, own in shifts.items():
+        floor = floors.get(name, np.zeros(len(points)))
+        yield tuple(Case(name, point) for point in points), own, floor
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two tables and, for each point that both have, its row in either."""
+
+    base: Table
+    new: Table
+    old_rows: list[int]
+    new_rows: list[int]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points of both."""
+        return tuple(self.new.points[row] for row in self.new_rows)
+
+    @property
+    def kernels(self) -> list[tuple[str, str]]:
+        """Names of each kernel in base and in new; none without a common point."""
+        return list(_kernels(self.base, self.new)) if self.new_rows else []
+
+    @property
+    def phases(self) -> tuple[Ints, Ints]:
+        """The phases of the processes of either."""
+        return self.base.phases, self.new.phases
+
+    def common(self, before: Floats, after: Floats) -> tuple[Floats, Floats]:
+        """The rows of the points of both."""
+        return before[self.old_rows], after[self.new_rows]
+
+
+def _common_rows(base: Table, new: Table) -> tuple[list[int], list[int]]:
+    at = {point: row for row, point in enumerate(base.points)}
+    rows = [(at[point], row) for row, point in enumerate(new.points) if point in at]
+    return [old for old, _ in rows], [row for _, row in rows]
+
+
+def _paired_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
+    """The shifts of medians by kernel (its name in new), set to the control's."""
+    logs = (
+        (name, _logs(both.base, both.new, (old, name), control)) for old, name in both.kernels
+    )
+    return {name: shift(*both.common(*pair), *both.phases) for name, pair in logs}
+
+
+def _level_shifts(both: _Both, control: str | None) -> dict[str, Shift]:
+    """The shifts of levels, or of the ratio to the control where that is steadier."""
+    if not both.kernels:
+        return {}
+    before = levels.levels(both.base, [old for old, _ in both.kernels])
+    after = levels.levels(both.new, [name for _, name in both.kernels])
+    shifts: dict[str, Shift] = {}
+    apart = 0.0
+    if control in after:
+        own = both.common(before[control], after[control])
+        shifts[control] = shift(*own, *both.phases)
+        apart = levels.typical(shifts[control])
+    for old, name in both.kernels:
+        if name == control:
+            continue
+        pair = both.common(before[old], after[name] - apart)
+        if control in after:
+            ratios = (t.log_ratios(k, control) for t, k in ((both.base, old), (both.new, name)))
+            pair = _steadier(both, pair, both.common(*ratios))
+        shifts[name] = shift(*pair, *both.phases)
+    return shifts
+
+
+def _steadier(
+    both: _Both, level: tuple[Floats, Floats], ratio: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Of each case the measure whose processes agree better within each file.
+
+    The choice looks at no difference between the files.
+    """
+    of_level, of_ratio = (
+        np.add(*(levels.spread(logs, own) for logs, own in zip(pair, both.phases, strict=True)))
+        for pair in (level, ratio)
+    )
+    takes = np.less(of_ratio, STEADIER * of_level)[:, None]
+    return np.where(takes, ratio[0], level[0]), np.where(takes, ratio[1], level[1])
 
 
 def _nothing(base: Table, new: Table, has_cases: bool) -> str:
@@ -206,24 +312,39 @@ def _logs(
     return seconds[0], seconds[1]
 
 
-def _changes(cases: list[Case], shifts: list[Shift], margin: float) -> Iterator[Change]:
+def _changes(
+    points: Sequence[Point],
+    shifts: Mapping[str, Shift],
+    floors: Mapping[str, Floats],
+    margin: float,
+) -> Iterator[Change]:
     """Verdicts; `same` and `changed` are two families, each corrected over all cases."""
+    nothing = np.zeros(len(points))
+    pairs = [(own, floors.get(name, nothing)) for name, own in shifts.items()]
     limit = float(np.log1p(margin))
+    alone = _joined([own.p_beyond(floor) for own, floor in pairs])
+    same = benjamini_hochberg(_joined([_p_within(own, limit - floor) for own, floor in pairs]))
+    changed, floor = benjamini_hochberg(alone), _joined([floor for _, floor in pairs])
     mid, low, high = (
-        np.exp(np.concatenate([getattr(own, end) for own in shifts] or [np.zeros(0)]))
-        for end in ("mid", "low", "high")
+        np.exp(_joined([getattr(own, end) for own, _ in pairs]) + side * floor)
+        for end, side in (("mid", 0), ("low", -1), ("high", 1))
     )
-    changed = _adjusted([own.p_any() for own in shifts])
-    same = _adjusted([np.maximum(s.p_below(-limit), s.p_above(limit)) for s in shifts])
-    for row, case in enumerate(cases):
+    for row, case in enumerate(Case(name, point) for name in shifts for point in points):
         if np.isfinite(mid[row]):
             word = _verdict(float(mid[row]), float(changed[row]), float(same[row]))
             ends = float(mid[row]), float(low[row]), float(high[row])
-            yield Change(case, *ends, float(changed[row]), word)
+            p_values = float(changed[row]), word, float(alone[row])
+            yield Change(case, *ends, *p_values, float(floor[row]))
 
 
-def _adjusted(families: list[Floats]) -> Floats:
-    return benjamini_hochberg(np.concatenate(families or [np.zeros(0)]))
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate(parts or [np.zeros(0)])
+
+
+def _p_within(own: Shift, limit: Floats) -> Floats:
+    """P values against a shift of `limit` or more to either side; 1 where there is no room."""
+    p_values = np.maximum(own.p_below(-limit), own.p_above(limit))
+    return np.where((limit <= 0) & np.isfinite(own.mid), 1.0, p_values)
 
 
 def _verdict(ratio: float, changed: float, same: float) -> str:
@@ -268,6 +389,13 @@ def differences(base: Table, new: Table, control: str | None) -> Iterator[str]:
         yield f"phases differ: {phases} in one file only, whose processes are left out"
     if control and old.get("libc") != now.get("libc"):
         yield f"the control {control} is another code in each file: compare with --control none"
+    counts = levels.visits(base), levels.visits(new)
+    if min(counts) < max(counts) and min(counts) == 1:
+        file = "base" if counts[0] == 1 else "new"
+        yield (
+            f"visits to a block differ: {counts[0]} in base, {counts[1]} in new: medians are "
+            f"compared, not what processes reach; measure {file} again to see smaller changes"
+        )
     clocks = core_ghz(base), core_ghz(new)
     if np.isfinite(clocks).all() and abs(clocks[0] / clocks[1] - 1) > 0.02:
         yield f"core clock differs: {clocks[0]:.2f} GHz in base, {clocks[1]:.2f} GHz in new"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.evidence.classes import geometry_class
 from bench.evidence.dither import Dither
-from bench.evidence.stats import Floats, nan_median
+from bench.evidence.stats import Floats, nan_median, nan_quantile
 from bench.model import SAME, Case, Measured, Point, Study
 
 
@@ -101,6 +101,11 @@ class Table:
     def seconds(self, kernel: str) -> Floats:
         """Median seconds per call of each point (rows) in each process (columns)."""
         return self._kept((kernel,), lambda: nan_median(self._values[kernel]))
+
+    def fast_seconds(self, kernel: str, share: float) -> Floats:
+        """Seconds per call that this share of a process' sub-rounds stay below."""
+        key = (kernel, "", f"{share}")
+        return self._kept(key, lambda: nan_quantile(self._values[kernel], share))
 
     def log_ratios(self, kernel: str, baseline: str) -> Floats:
         """Median over sub-rounds of log(kernel / baseline), points by processes."""

@@ -34,27 +34,31 @@ class Shift:
     differences: Floats
     strata: tuple[tuple[tuple[int, int], ...], ...]
 
-    def p_below(self, value: float) -> Floats:
+    def p_below(self, value: float | Floats) -> Floats:
         """One-sided p values against a shift of `value` or less: small if it is larger."""
-        return self._tail(-(self.differences - value))
+        return self._tail(np.reshape(value, (-1, 1)) - self.differences)
 
-    def p_above(self, value: float) -> Floats:
+    def p_above(self, value: float | Floats) -> Floats:
         """One-sided p values against a shift of `value` or more: small if it is smaller."""
-        return self._tail(self.differences - value)
+        return self._tail(self.differences - np.reshape(value, (-1, 1)))
 
     def p_any(self) -> Floats:
         """Two-sided p values against no shift."""
-        both = np.minimum(self.p_below(0.0), self.p_above(0.0))
+        return self.p_beyond(0.0)
+
+    def p_beyond(self, value: float | Floats) -> Floats:
+        """Two-sided p values against any shift within `value` to either side."""
+        both = np.minimum(self.p_below(value), self.p_above(-np.asarray(value)))
         return np.asarray(np.minimum(1.0, 2 * both))
 
     def _tail(self, signed: Floats) -> Floats:
         """P(as few positive differences as these, ties counted whole) with equal sets."""
         positive = (signed >= 0).sum(axis=1)
-        found = [
+        tails = [
             float(_mass(strata)[: count + 1].sum()) if strata else np.nan
             for strata, count in zip(self.strata, positive, strict=True)
         ]
-        return np.array(found)
+        return np.array(tails)
 
 
 def shift(
@@ -74,7 +78,7 @@ def shift(
     pooled = [block.reshape(len(base), -1) for block in blocks]
     differences = np.sort(np.concatenate(pooled or [np.zeros((len(base), 0))], axis=1), axis=1)
     strata = tuple(_strata(base, new, base_phase, new_phase, phases))
-    ends = [_ends(row, each, confidence) for row, each in zip(differences, strata, strict=True)]
+    ends = [_ends(row, sizes, confidence) for row, sizes in zip(differences, strata, strict=True)]
     mid, low, high = np.array(ends).reshape(-1, 3).T
     return Shift(mid, low, high, differences, strata)
 
@@ -98,13 +102,13 @@ def _ends(
     row: Floats, strata: tuple[tuple[int, int], ...], confidence: float
 ) -> tuple[float, float, float]:
     """Median, low and high of one case's sorted differences."""
-    known = row[np.isfinite(row)]
-    if not len(known):
+    told = row[np.isfinite(row)]
+    if not len(told):
         return np.nan, np.nan, np.nan
     cut = int((np.cumsum(_mass(strata)) <= (1 - confidence) / 2).sum())
-    low = known[cut - 1] if cut else -np.inf
-    high = known[len(known) - cut] if cut else np.inf
-    return float(np.median(known)), float(low), float(high)
+    low = told[cut - 1] if cut else -np.inf
+    high = told[len(told) - cut] if cut else np.inf
+    return float(np.median(told)), float(low), float(high)
 
 
 @cache

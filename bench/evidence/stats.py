@@ -74,6 +74,17 @@ def nan_mean(values: Floats) -> Floats:
     return np.where(there.any(axis=-1), total / np.maximum(there.sum(axis=-1), 1), np.nan)
 
 
+def nan_quantile(values: Floats, share: float) -> Floats:
+    """Quantiles over the last axis without the NaNs, interpolated; NaN where nothing is left."""
+    ordered = np.sort(values, axis=-1)  # NaNs go last
+    count = np.isfinite(values).sum(axis=-1)
+    place = np.maximum(count - 1, 0) * share
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    ends = [np.take_along_axis(ordered, i[..., None], -1)[..., 0] for i in (low, high)]
+    return np.where(count > 0, ends[0] + (place - low) * (ends[1] - ends[0]), np.nan)
+
+
 def median_interval(samples: Floats, confidence: float = CONFIDENCE) -> Interval:
     """The median over the last axis and its interval.
 

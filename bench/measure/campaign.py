@@ -13,9 +13,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.measure.plan import phase_of
+from bench.measure.plan import phase_of, visits
 from bench.measure.protocol import Assignment, Visit
-from bench.model import PHASES, Measured, Plan, Process, Scalar
+from bench.model import PHASES, Case, Measured, Plan, Process, Scalar
 
 SILENCE_S = 120.0
 """A worker that writes nothing for so long hangs and is killed, s."""
@@ -41,12 +41,36 @@ class Failure:
 
 @dataclass(slots=True)
 class _Worker:
-    """What one process has delivered so far."""
+    """What one process has delivered so far; `left` counts visits to come, block by block."""
 
     index: int
-    measured: list[Measured] = field(default_factory=list)
-    visits: int = 0
+    left: list[int]
+    measured: dict[Case, Measured] = field(default_factory=dict)
     facts: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks are measured whole."""
+        return self.left.count(0)
+
+    def take(self, visit: Visit) -> None:
+        """Adds a visit's values to those of earlier visits to the block."""
+        self.left[visit.block] -= 1
+        for new in visit.measured:
+            old = self.measured.get(new.case)
+            self.measured[new.case] = _joined(old, new) if old else new
+
+
+def _joined(old: Measured, new: Measured) -> Measured:
+    """The values of one visit after those of the visits before it."""
+    return Measured(
+        new.case,
+        new.loops,
+        new.spin,
+        (*old.values, *new.values),
+        (*old.rejected, *new.rejected),
+        (*old.retries, *new.retries),
+    )
 
 
 def clean_environ(
@@ -76,15 +100,16 @@ class Campaign:
         self._command = list(command)
         self._workers: list[_Worker] = []
         self._fixed: dict[str, tuple[int, int]] = {}
+        self._visits = [visits(plan, index) for index in range(len(plan.blocks))]
         self.failures: list[Failure] = []
 
     @property
     def processes(self) -> tuple[Process, ...]:
         """What every process measured so far, unfinished ones included."""
         return tuple(
-            Process(worker.index, self._phase(worker.index), worker.facts, tuple(worker.measured))
-            for worker in self._workers
-            if worker.measured
+            Process(w.index, self._phase(w.index), w.facts, tuple(w.measured.values()))
+            for w in self._workers
+            if w.measured
         )
 
     def _phase(self, index: int) -> int:
@@ -94,11 +119,11 @@ class Campaign:
     def missing(self) -> str:
         """What the plan wanted and nobody measured, in words; empty if nothing."""
         blocks = len(self._plan.blocks)
-        whole = sum(worker.visits == blocks for worker in self._workers)
-        partial = [w for w in self._workers if 0 < w.visits < blocks]
+        whole = sum(worker.blocks == blocks for worker in self._workers)
+        partial = [w for w in self._workers if w.measured and w.blocks < blocks]
         if whole == self._plan.processes:
             return ""
-        parts = [f"process {w.index} has {w.visits} of {blocks} blocks" for w in partial]
+        parts = [f"process {w.index} has {w.blocks} of {blocks} blocks" for w in partial]
         absent = self._plan.processes - whole - len(partial)
         parts += [f"{absent} of {self._plan.processes} processes have nothing"] if absent else []
         return "; ".join(parts)
@@ -111,7 +136,7 @@ class Campaign:
                 return
 
     def _process(self, index: int) -> Iterator[Progress]:
-        worker = _Worker(index)
+        worker = _Worker(index, list(self._visits))
         self._workers.append(worker)
         child = self._spawn(index)
         try:
@@ -121,7 +146,7 @@ class Campaign:
                 reason = f"it wrote nothing for {SILENCE_S:.0f} s and was killed"
         finally:
             _kill(child)
-        if reason or worker.visits < len(self._plan.blocks):
+        if reason or any(worker.left):
             self.failures.append(Failure(index, reason or "it ended early"))
 
     def _gathered(
@@ -159,12 +184,22 @@ class Campaign:
             worker.facts.update(line["facts"])
             return
         visit = Visit.from_json(line, self._plan)
-        worker.measured.extend(visit.measured)
-        worker.visits += 1
+        worker.take(visit)
         for measured in visit.measured:
-            self._fixed.setdefault(measured.case.name, (measured.loops, measured.spin))
-        done = sum(w.visits for w in self._workers)
-        yield Progress(done, len(self._plan.blocks) * self._plan.processes)
+            self._fix(measured)
+        yield Progress(self._done(), len(self._plan.blocks) * self._plan.processes)
+
+    def _fix(self, measured: Measured) -> None:
+        """Keeps a case's loops for the processes to come; the largest number fills its chunk."""
+        name = measured.case.name
+        if name not in self._fixed or self._fixed[name][0] < measured.loops:
+            self._fixed[name] = measured.loops, measured.spin
+
+    def _done(self) -> int:
+        """Blocks measured, those of an unfinished process by its share of visits."""
+        whole = sum(self._visits)
+        left = sum(sum(worker.left) for worker in self._workers)
+        return (len(self._workers) * whole - left) * len(self._visits) // whole
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Generator[bytes, None, bool]:

@@ -40,6 +40,13 @@ milliseconds in which a core's clock wanders, so that both halves of a pair see 
 ROUNDS = 60
 """Sub-rounds of a block that the user chose; the median over them is what one process says."""
 
+VISITS = 6
+"""Visits of a process to one block, at most: a neighbour's burst, or a state in which the
+predictors got stuck, spoils one visit and not what the process says of the block."""
+
+VISIT_ROUNDS = 4
+"""Sub-rounds of one visit, at least."""
+
 RECOVERY_SIZE = 4096
 """Bytes of a copy whose fault is timed: a page, as copy_mc_user_highpage() copies it."""
 
@@ -237,16 +244,49 @@ def phase_of(plan: Plan, process: int) -> int:
     return order[member]
 
 
+def checks_loops(process: int) -> bool:
+    """Whether a process looks again at loops that the first one fixed: the next three do."""
+    return 0 < process < len(PHASES)
+
+
 def checks_large(process: int) -> bool:
     """Whether a process also proves large copies: the first of each phase does."""
     return process < len(PHASES)
 
 
-def block_order(plan: Plan, process: int) -> list[int]:
-    """Indices of the blocks in the order in which a process visits them, bounds last."""
+def block_order(plan: Plan, process: int, number: int = 0) -> list[int]:
+    """Indices of the blocks in the order of a process' pass of this number, bounds last."""
     order = list(range(len(plan.blocks)))
-    random.Random(f"blocks {plan.seed} {process}").shuffle(order)
+    again = f" {number}" if number else ""
+    random.Random(f"blocks {plan.seed} {process}{again}").shuffle(order)
     return sorted(order, key=lambda index: _is_bound(plan, index))
+
+
+def visits(plan: Plan, index: int) -> int:
+    """How many times a process visits a block, its sub-rounds dealt over the visits.
+
+    Once where calls are drawn, as their list is the visit's, and where it comes last.
+    """
+    block = plan.blocks[index]
+    if block.point.is_drawn or _is_bound(plan, index):
+        return 1
+    return max(1, min(VISITS, block.rounds // VISIT_ROUNDS))
+
+
+def passes(plan: Plan, process: int) -> Iterator[tuple[int, range]]:
+    """Every visit of a process: the block's index and the sub-rounds measured in it.
+
+    A block of n visits is visited once in each of the last n passes, so that the bounds,
+    visited once, still come after all else.
+    """
+    counts = [visits(plan, index) for index in range(len(plan.blocks))]
+    most = max(counts)
+    for number in range(most):
+        for index in block_order(plan, process, number):
+            count, rounds = counts[index], plan.blocks[index].rounds
+            turn = number - (most - count)
+            if turn >= 0:
+                yield index, range(rounds * turn // count, rounds * (turn + 1) // count)
 
 
 def _is_bound(plan: Plan, index: int) -> bool:

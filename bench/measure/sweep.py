@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from bench.machine import catalog, linux_build, native
 from bench.measure import walks
 from bench.measure.gate import RETRIES, Gate
-from bench.measure.plan import block_order, checks_large, kernel_orders, phase_of
+from bench.measure.plan import checks_large, checks_loops, kernel_orders, passes, phase_of, visits
 from bench.measure.protocol import Assignment, Visit
 from bench.measure.recovery import Recovery
 from bench.measure.timer import Timer
@@ -74,27 +74,38 @@ class Sweep:
         self._src, self._dst = areas
         self._phase = phase_of(work.plan, work.process)
         self._gate = Gate()
+        self._fixed = dict(work.fixed)
+        self._orders: dict[int, Iterator[list[int]]] = {}
         self.core_ghz = timer.core_ghz()
 
     def visits(self) -> Iterator[Visit]:
-        """Every block of the plan, measured, in this process' order."""
-        for index in block_order(self._work.plan, self._work.process):
-            yield self._visit(index)
+        """Every block of the plan, measured in one or more visits, in this process' order."""
+        for index, numbers in passes(self._work.plan, self._work.process):
+            yield self._visit(index, numbers)
 
-    def _visit(self, index: int) -> Visit:
+    def _visit(self, index: int, numbers: range) -> Visit:
+        """These sub-rounds of a block."""
         block = self._work.plan.blocks[index]
         if block.point.fault:
             return self._visit_with_faults(index)
         calls = self._calls(block)
-        for case in block.cases:
-            self._prove(case, calls)
-        rows = self._rows(block, calls)
+        is_first = numbers.start == 0
+        if is_first:
+            for case in block.cases:
+                self._prove(case, calls)
+        rows = self._rows(block, calls, is_first and checks_loops(self._work.process))
         self._timer.load([self._job(row) for row in rows])
-        orders = kernel_orders(self._work.plan, self._work.process, index)
-        for number, order in enumerate(orders):
-            for member in order:
+        orders = self._orders_of(index)
+        for number in numbers:
+            for member in next(orders):
                 self._measure(member, rows[member], number)
         return Visit(index, tuple(_measured(row) for row in rows))
+
+    def _orders_of(self, index: int) -> Iterator[list[int]]:
+        """The orders of a block's sub-rounds, from the first that was not measured yet."""
+        if index not in self._orders:
+            self._orders[index] = kernel_orders(self._work.plan, self._work.process, index)
+        return self._orders[index]
 
     def _visit_with_faults(self, index: int) -> Visit:
         recovery = Recovery(self._timer, self._gate, self._kernels, self._phase)
@@ -110,7 +121,7 @@ class Sweep:
         calls = walks.calls(plan, process, block)
         if not calls.length:
             return calls
-        lengths = [self._work.fixed[c.name][0] for c in block.cases if c.name in self._work.fixed]
+        lengths = [self._fixed[c.name][0] for c in block.cases if c.name in self._fixed]
         copies = [case for case in block.cases if self._kernel(case).role != "floor"]
         most = max(lengths or (self._fill_chunk(case, calls) // 2 for case in copies), default=0)
         return walks.calls(plan, process, block, max(most, walks.LEAST_LENGTH))
@@ -154,20 +165,45 @@ class Sweep:
         if wrong:
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly at {case.name}: {wrong}")
 
-    def _rows(self, block: Block, calls: Calls) -> list[_Row]:
+    def _rows(self, block: Block, calls: Calls, checks: bool) -> list[_Row]:
         """An empty row for each case; a twin has the loops of the kernel that it repeats."""
         rows: dict[Case, _Row] = {}
         for case in sorted(block.cases, key=lambda case: case.kernel != base_name(case.kernel)):
-            fixed = self._work.fixed.get(case.name)
             base = rows.get(Case(base_name(case.kernel), case.point))
-            if fixed:
-                rows[case] = _Row(case, *fixed, calls)
-            elif base:
-                slowed = case.kernel.endswith(SLOWED)
-                rows[case] = _Row(case, base.loops, self._delay(base) if slowed else 0, calls)
-            else:
-                rows[case] = _Row(case, calls.length or self._fill_chunk(case, calls), 0, calls)
+            row = self._repeating(case, base, calls) if base else self._row(case, calls, checks)
+            self._fixed[case.name] = row.loops, row.spin
+            rows[case] = row
         return [rows[case] for case in block.cases]
+
+    def _row(self, case: Case, calls: Calls, checks: bool) -> _Row:
+        """A row with the loops that were fixed, or with as many as fill a chunk."""
+        fixed = self._fixed.get(case.name)
+        if not fixed:
+            return _Row(case, calls.length or self._fill_chunk(case, calls), 0, calls)
+        row = _Row(case, *fixed, calls)
+        if checks and not calls.length:
+            row.loops = max(row.loops, self._enough(row))
+        return row
+
+    def _repeating(self, case: Case, base: _Row, calls: Calls) -> _Row:
+        """The row of a twin; its delay, if it has one, goes with the loops."""
+        fixed = self._fixed.get(case.name)
+        if fixed and fixed[0] == base.loops:
+            return _Row(case, *fixed, calls)
+        slowed = case.kernel.endswith(SLOWED)
+        return _Row(case, base.loops, self._delay(base) if slowed else 0, calls)
+
+    def _enough(self, row: _Row) -> int:
+        """The row's loops, or more where they fill less than half a chunk.
+
+        The first process may have calibrated while it was slow. Its chunk would be short for
+        the whole run, and what a chunk costs beside its calls a larger share of it: two runs
+        differed by 0.7 % so.
+        """
+        wanted = self._work.plan.chunk_ns
+        return row.loops if 2 * self._wall_ns(row) >= wanted else (
+            self._fill_chunk(row.case, row.calls)
+        )
 
     def _job(self, row: _Row) -> Job:
         address = self._kernel(row.case).addresses[self._phase]
@@ -254,13 +290,14 @@ def main() -> None:
     kernels = {kernel.name: kernel for kernel in catalog.available()}
     timer = native.NativeTimer()
     sweep = Sweep(work, timer, kernels, (src.address, dst.address))
-    known: dict[str, Scalar] = {
+    first: dict[str, Scalar] = {
         "cpu": work.cpu,
         "phase": PHASES[phase_of(work.plan, work.process)],
         "clock_step": native.clock_step_ns(),
         "core_ghz": round(sweep.core_ghz, 4),
+        "visits": max(visits(work.plan, index) for index in range(len(work.plan.blocks))),
     }
-    sys.stdout.write(json.dumps({"facts": known}) + "\n")  # at once: the end may never come
+    sys.stdout.write(json.dumps({"facts": first}) + "\n")  # at once: the end may never come
     for visit in sweep.visits():
         sys.stdout.write(visit.to_json() + "\n")
         sys.stdout.flush()

@@ -34,17 +34,26 @@ def document(diff: Comparison, most: int | None = _MOST) -> Document:
 
 
 def _what(diff: Comparison) -> str:
-    basis = (
-        f"each set to {diff.control} in the same sub-round ({diff.control} itself in seconds)"
-        if diff.control
-        else "in plain seconds"
-    )
+    basis = _basis(diff)
     text = (
         f"Time in new over time in base of {len(diff.changes)} cases, {basis}; processes of one "
         f"phase only. Same: proved within {diff.margin:.0%}; faster, slower: beyond noise; both "
         f"at a false-discovery rate of {RATE:.0%} (Benjamini and Hochberg); else unclear."
     )
     return text + (f" {diff.unpaired} cases are in one file only." if diff.unpaired else "")
+
+
+def _basis(diff: Comparison) -> str:
+    """What was compared, in words."""
+    control = diff.control
+    if not diff.has_levels:
+        paired = f"each set to {control} in the same sub-round ({control} itself in seconds)"
+        return paired if control else "in plain seconds"
+    steadier = f", or set to {control} where that is steadier" if control else ""
+    return (
+        f"each as fast as a process reaches in a tenth of its sub-rounds{steadier}; to "
+        f"{math.expm1(diff.floor):.2%} may pass between runs of one code and is no change"
+    )
 
 
 def _by_kernel(diff: Comparison) -> Grid:
