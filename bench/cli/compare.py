@@ -33,7 +33,8 @@ def main(request: CompareFiles | CompareTrees) -> int:
 
 def _compare_files(request: CompareFiles) -> int:
     files = (request.base, request.new)
-    base, new = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
+    tables = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
+    base, new = (table.other(*FORMS) for table in tables)
     fewest = min(len(table.phases) for table in (base, new))
     if request.fail_above is not None and fewest < LEAST:
         raise CopymcError(f"--fail-above needs {LEAST} processes in both files, not {fewest}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from bench.evidence.claims.claim import place_words
 from bench.evidence.compare import Change, Comparison
 from bench.evidence.placement import RATE
 from bench.model import Scalar
 from bench.present.answer import heat_of
 from bench.present.document import Document, Grid, Paragraph, Section
 from bench.present.text import file_name
-from bench.units import format_size
 
 VERDICTS = ("slower", "faster", "same", "unclear")
 
@@ -62,11 +62,20 @@ def _by_kernel(diff: Comparison) -> Grid:
     for kernel in sorted(kernels):
         own = [change for change in diff.changes if change.case.kernel == kernel]
         counts = (sum(change.verdict == verdict for change in own) for verdict in VERDICTS)
-        worst = max(own, key=lambda change: abs(math.log(change.ratio)))
-        rows.append((kernel, *map(str, counts), f"{worst.ratio:.3f}"))
+        rows.append((kernel, *map(str, counts), _worst_proved(own)))
     total = (str(diff.count(verdict)) for verdict in VERDICTS)
     rows.append(("all", *total, ""))
-    return Grid(("kernel", *VERDICTS, "largest"), tuple(rows))
+    return Grid(("kernel", *VERDICTS, "worst proved"), tuple(rows))
+
+
+def _worst_proved(own: Sequence[Change]) -> str:
+    """The proved change that is farthest from none, slower ones first."""
+    proved = [change for change in own if change.verdict in ("slower", "faster")]
+    if not proved:
+        return "none proved"
+    worst = max(proved, key=lambda change: (change.verdict == "slower",
+                                            abs(math.log(change.ratio))))  # fmt: skip
+    return f"{worst.ratio:.3f} at {place_words(worst.case.point)}"
 
 
 def _changes(changed: Sequence[Change], most: int | None, open_: int) -> Section:
@@ -85,13 +94,12 @@ def _changes(changed: Sequence[Change], most: int | None, open_: int) -> Section
 def _grid(changes: Sequence[Change]) -> Grid:
     rows, heat = [], []
     for change in changes:
-        p = change.case.point
-        where = (format_size(p.size), str(p.src_offset), str(p.delta))
+        where = place_words(change.case.point)
         p_value = "<0.001" if change.p_value < 0.001 else f"{change.p_value:.3f}"
-        rows.append((change.case.kernel, *where, _ratio(change), p_value, change.verdict))
+        rows.append((change.case.kernel, where, _ratio(change), p_value, change.verdict))
         colour = heat_of(change.ratio) if change.verdict in ("slower", "faster") else None
-        heat.append((None, None, None, None, colour, None, None))
-    head = ("kernel", "size", "src", "delta", "ratio", "p adj.", "verdict")
+        heat.append((None, None, colour, None, None))
+    head = ("kernel", "point", "ratio", "p adj.", "verdict")
     return Grid(head, tuple(rows), heat=tuple(heat))
 
 
