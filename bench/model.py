@@ -72,7 +72,7 @@ class Kernel:
         contract: what the return value promises: plain, uncopied, status, flagged, or zero
             (0 after a good copy; a fault is not recovered).
         safe: a bad source byte is touched only once.
-        role: copy (compared), floor (the harness alone), bound (the machine alone), image (one
+        role: copy (compared), floor (the harness alone), store (stores alone), image (one
             outcome of a dispatch).
         needs: CPU features without which it must not run.
         summary: one line for people.

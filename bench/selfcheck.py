@@ -77,13 +77,13 @@ def _first_value() -> float:
 
 
 def _options(preset: str, kernels: Sequence[str], seed: int = 1) -> Options:
-    bounds = tuple(k.name for k in catalog.available() if k.role == "bound")
-    return Options(preset, tuple(kernels), bounds, host.last_level_cache(), seed)
+    stores = tuple(k.name for k in catalog.available() if k.role == "store")
+    return Options(preset, tuple(kernels), stores, host.last_level_cache(), seed)
 
 
 def preset_plan(preset: str) -> Plan:
     """The plan of a preset with every kernel that can run here."""
-    copies = [k.name for k in catalog.available() if k.role not in ("bound", "image")]
+    copies = [k.name for k in catalog.available() if k.role not in ("store", "image")]
     return make_plan(_options(preset, copies))
 
 
@@ -201,7 +201,7 @@ def unlearnt(processes: int = 8) -> Iterator[Finding]:
     change them. A short one is measured too, so that the check is seen to tell the two apart.
     """
     plan = make_plan(dataclasses.replace(
-        _options("quick", ("memcpy", "fast_string", "fragile", "memcpy_orig")), bounds=(),
+        _options("quick", ("memcpy", "fast_string", "fragile", "memcpy_orig")), stores=(),
         sizes=(64,), deltas=(0,), mixes=(read_mix("fleet"),), processes=processes,
     ))  # fmt: skip
     shuffled = [block for block in plan.blocks if block.point.form == SHUFFLED]
@@ -322,7 +322,7 @@ def _counterparts(
     }
     there = {ours: theirs for ours, theirs in pairs.items() if theirs in names}
     options = _options("quick", [*there, *there.values()])
-    plan = make_plan(dataclasses.replace(options, bounds=(), processes=processes))
+    plan = make_plan(dataclasses.replace(options, stores=(), processes=processes))
     libraries = [linux_build.manifest(tree) for tree in built.values()]
     leave(measuring_cpu())
     work = Campaign(plan, measuring_cpu(), clean_environ(os.environ), libraries)

@@ -7,7 +7,7 @@
  *   safe      1: a bad source byte is touched once only, as real poison demands
  *   role      copy: a kernel to compare; floor: the harness alone;
  *             recovery: compared in the recovery benchmark only;
- *             bound: the machine alone; image: one outcome of a dispatch
+ *             store: stores alone, no copy; image: one outcome of a dispatch
  *   needs     space-separated CPU features, "" for none
  */
 KERNEL(null, "null", "plain", 0, "floor", "", "returns at once: the cost of a call")
@@ -23,7 +23,7 @@ KERNEL(dispatch_fast_string, "dispatch:fast_string", "uncopied", 1, "image", "",
 KERNEL(dispatch_memcpy, "dispatch:memcpy", "zero", 0, "image", "", "copy_mc_to_kernel without either")
 LIBC_KERNEL(copymc_flagged, "flagged", "flagged", 0, "recovery", "", "memcpy; a bad page is replaced by zeroes and a flag set")
 LIBC_KERNEL(copymc_signal_then_read, "signal_then_read", "uncopied", 0, "recovery", "", "memcpy; after SIGBUS reads the file in pieces")
-KERNEL(store_string, "store_string", "plain", 0, "bound", "", "rep stosb")
-KERNEL(store_xmm, "store_xmm", "plain", 0, "bound", "", "16-byte stores")
-KERNEL(store_ymm, "store_ymm", "plain", 0, "bound", "avx", "32-byte stores")
-KERNEL(store_zmm, "store_zmm", "plain", 0, "bound", "avx512f", "64-byte stores")
+KERNEL(store_string, "store_string", "plain", 0, "store", "", "rep stosb")
+KERNEL(store_xmm, "store_xmm", "plain", 0, "store", "", "16-byte stores")
+KERNEL(store_ymm, "store_ymm", "plain", 0, "store", "avx", "32-byte stores")
+KERNEL(store_zmm, "store_zmm", "plain", 0, "store", "avx512f", "64-byte stores")

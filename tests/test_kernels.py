@@ -157,7 +157,7 @@ def native_row(name: str) -> Kernel:
 def test_rows_have_unique_names_known_roles_and_contracts_and_answered_needs() -> None:
     rows = native.compiled_kernels()
     assert len({k.name for k in rows}) == len(rows)
-    assert {k.role for k in rows} == {"copy", "floor", "bound", "image", "recovery"}
+    assert {k.role for k in rows} == {"copy", "floor", "store", "image", "recovery"}
     assert {k.contract for k in rows} <= {"plain", "uncopied", "status", "flagged", "zero"}
     assert all(native.cpu_has(need) is not None for k in rows for need in k.needs)
 

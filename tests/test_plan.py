@@ -27,7 +27,7 @@ from bench.model import Plan, Point
 OPTIONS = Options(
     preset="quick",
     kernels=("null", "memcpy", "fast_string"),
-    bounds=("store_xmm",),
+    stores=("store_xmm",),
     last_level_cache=32 << 20,
     seed=7,
     twins=("fast_string",),
@@ -58,13 +58,13 @@ def test_every_phase_gets_an_equal_share_of_processes(processes: int) -> None:
     assert set(shares.values()) == {processes // 4}
 
 
-def test_every_process_visits_every_block_with_bounds_last() -> None:
+def test_every_process_visits_every_block_with_store_loops_last() -> None:
     plan = make_plan(OPTIONS)
     order = block_order(plan, 2)
     assert sorted(order) == list(range(len(plan.blocks)))
-    bounds = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
-    assert bounds == sorted(bounds)
-    assert any(bounds)
+    stores = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
+    assert stores == sorted(stores)
+    assert any(stores)
 
 
 def test_visits_deal_out_every_sub_round_of_a_block_once_in_order() -> None:
@@ -75,7 +75,7 @@ def test_visits_deal_out_every_sub_round_of_a_block_once_in_order() -> None:
     assert numbers == {i: list(range(b.rounds)) for i, b in enumerate(plan.blocks)}
 
 
-def test_a_block_is_visited_at_times_far_apart_and_bounds_and_drawn_calls_once() -> None:
+def test_a_block_is_visited_at_times_far_apart_and_store_loops_and_drawn_calls_once() -> None:
     plan = make_plan(OPTIONS)
     order = [index for index, _ in passes(plan, 2)]
     counts = Counter(order)
@@ -83,8 +83,8 @@ def test_a_block_is_visited_at_times_far_apart_and_bounds_and_drawn_calls_once()
     once = {i for i, b in enumerate(plan.blocks) if b.point.is_drawn or "store_xmm" in b.kernels}
     assert {counts[i] for i in once} == {1}
     assert {counts[i] for i in set(counts) - once} == {2}
-    bounds = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
-    assert bounds == sorted(bounds)
+    stores = [plan.blocks[index].kernels == ("store_xmm",) for index in order]
+    assert stores == sorted(stores)
     again = [index for index in order if index not in once]
     half = len(again) // 2
     assert sorted(again[:half]) == sorted(again[half:])
@@ -133,7 +133,7 @@ def test_the_default_has_the_sizes_and_deltas_that_matter() -> None:
 
 
 def test_given_lists_replace_the_preset_with_every_pair() -> None:
-    plan = make_plan(replace(OPTIONS, sizes=(64,), deltas=(0, 8), src_offsets=(0, 1), bounds=()))
+    plan = make_plan(replace(OPTIONS, sizes=(64,), deltas=(0, 8), src_offsets=(0, 1), stores=()))
     assert {p.form for p in points(plan)} == {"same"}
     assert {(b.point.src_offset, b.point.delta) for b in plan.blocks} == {
         (0, 0),
@@ -148,7 +148,7 @@ def points(plan: Plan) -> set[Point]:
 
 
 def test_given_destinations_take_the_place_of_deltas() -> None:
-    asked = replace(OPTIONS, sizes=(64,), src_offsets=(0, 8), dst_offsets=(0, 4088), bounds=())
+    asked = replace(OPTIONS, sizes=(64,), src_offsets=(0, 8), dst_offsets=(0, 4088), stores=())
     pairs = {(p.src_offset, p.dst_offset) for p in points(make_plan(asked))}
     assert pairs == {(0, 0), (0, 4088), (8, 0), (8, 4088)}
 
@@ -182,7 +182,7 @@ def test_every_rotated_and_fenced_point_stands_beside_the_same_call_again_and_ag
 
 def test_no_point_is_measured_twice() -> None:
     for preset in PRESETS:
-        blocks = make_plan(replace(OPTIONS, preset=preset, bounds=())).blocks
+        blocks = make_plan(replace(OPTIONS, preset=preset, stores=())).blocks
         assert len({block.point for block in blocks}) == len(blocks)
 
 
@@ -226,7 +226,7 @@ def test_every_kernel_is_equally_often_first_in_the_long_run() -> None:
 def test_blocks_with_faults_come_after_all_copies() -> None:
     names = make_plan(OPTIONS).blocks[0].kernels  # alike, so that only the fault tells
     recovery = (("none", ("memcpy",)), ("guard", names))
-    plan = make_plan(replace(OPTIONS, recovery=recovery, bounds=()))
+    plan = make_plan(replace(OPTIONS, recovery=recovery, stores=()))
     for process in range(4):
         faults = [bool(plan.blocks[i].point.fault) for i in block_order(plan, process)]
         assert faults == sorted(faults)
@@ -239,14 +239,14 @@ def test_a_large_copy_is_proved_by_one_process_of_each_phase() -> None:
     assert sorted(phase_of(plan, process) for process in proving) == [0, 1, 2, 3]
 
 
-def test_there_is_a_block_for_each_point_once_and_a_bound_for_each_size() -> None:
+def test_there_is_a_block_for_each_point_once_and_a_store_loop_for_each_size() -> None:
     plan = make_plan(OPTIONS)
     sizes = PRESETS["quick"].sizes
     own = [b.point for b in plan.blocks if b.kernels != ("store_xmm",)]
     assert len(own) == len(set(own))
     assert {p.size for p in own if p.form == "same"} == {*sizes}
-    bounds = [b.point for b in plan.blocks if b.kernels == ("store_xmm",)]
-    assert [point.size for point in bounds] == sorted(sizes)
+    stores = [b.point for b in plan.blocks if b.kernels == ("store_xmm",)]
+    assert [point.size for point in stores] == sorted(sizes)
 
 
 def test_a_twin_of_a_kernel_that_is_not_measured_is_left_out() -> None:
@@ -258,7 +258,7 @@ def test_a_twin_of_a_kernel_that_is_not_measured_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_sentence_about_a_preset_counts_what_its_plan_has(name: str) -> None:
-    plan = make_plan(replace(OPTIONS, preset=name, bounds=(), last_level_cache=1 << 30))
+    plan = make_plan(replace(OPTIONS, preset=name, stores=(), last_level_cache=1 << 30))
     sizes = len({point.size for point in points(plan) if point.form == "ordinary" or point.size})
     assert PRESETS[name].summary.startswith(f"{sizes} sizes to ")
     assert PRESETS[name].summary.endswith(f"{plan.processes} processes")

@@ -25,7 +25,7 @@ def chosen(patterns: Sequence[str], images: bool = False) -> tuple[Kernel, ...]:
         shown = [k.name for k in everything if images or k.role != "image" or k.name == pattern]
         matched = [name for name in shown if fnmatchcase(name, pattern)]
         wanted |= set(matched or [catalog.find(pattern).name])
-    return tuple(k for k in everything if k.name in wanted or k.role == "bound")
+    return tuple(k for k in everything if k.name in wanted or k.role == "store")
 
 
 def load_trees(wanted: Trees) -> tuple[str, ...]:

@@ -111,13 +111,13 @@ def _is_whole(request: RunRequest) -> bool:
 
 
 def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
-    names = tuple(kernel.name for kernel in kernels if kernel.role != "bound")
+    names = tuple(kernel.name for kernel in kernels if kernel.role != "store")
     copies = [name for name in names if name != "null"]
     twin = "fast_string" if "fast_string" in copies else copies[0]
     return Options(
         preset=request.effort.preset,
         kernels=names,
-        bounds=tuple(kernel.name for kernel in kernels if kernel.role == "bound"),
+        stores=tuple(kernel.name for kernel in kernels if kernel.role == "store"),
         last_level_cache=host.last_level_cache(),
         seed=request.effort.seed or int.from_bytes(os.urandom(3), "big") + 1,
         recovery=_recovery() if _is_whole(request) else (),

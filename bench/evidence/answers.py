@@ -20,7 +20,7 @@ MARGIN = 0.03
 
 
 def compared(table: Table) -> tuple[str, ...]:
-    """The kernels to compare, without floor, bounds and twins."""
+    """The kernels to compare, without floor, store loops and twins."""
     return tuple(
         name
         for name in table.kernels

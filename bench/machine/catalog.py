@@ -23,7 +23,7 @@ def kernels() -> tuple[Kernel, ...]:
     )
     by_role = {role: [k for k in rows if k.role == role] for role in (k.role for k in rows)}
     copies = (*by_role["floor"], *by_role["copy"], dispatch)
-    return (*copies, *by_role["recovery"], *by_role["bound"])
+    return (*copies, *by_role["recovery"], *by_role["store"])
 
 
 _loaded: list[Kernel] = []  # of kernel trees, in the order of loading

@@ -68,7 +68,7 @@ _FULL_SIZES = (
     *(1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20),
 )  # fmt: skip
 _LARGEST = 256 << 20  # bytes; a larger cache is not outgrown
-_BOUND_ROUNDS = 16
+_STORE_ROUNDS = 16
 _MIX_ROUNDS = 24
 
 Pair = tuple[int, int]
@@ -81,7 +81,7 @@ class Options:
     Attributes:
         preset: quick, default or full.
         kernels: names of the kernels to compare.
-        bounds: names of the kernels that show the machine's own bound.
+        stores: names of the store loops, which copy nothing.
         recovery: fault sources (and `none`), each with the kernels that recover from it.
         twins: kernels that are measured under a second name too.
         slowed: kernels that are measured again with a known delay.
@@ -93,7 +93,7 @@ class Options:
 
     preset: str
     kernels: tuple[str, ...]
-    bounds: tuple[str, ...]
+    stores: tuple[str, ...]
     last_level_cache: int
     seed: int
     recovery: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -162,8 +162,8 @@ def make_plan(options: Options) -> Plan:
     points = tuple(dict.fromkeys(_points(options, preset, sizes)))
     rounds = ROUNDS if options.is_choice else preset.rounds
     blocks = [Block(point, _names(options), _rounds(point, rounds)) for point in points]
-    if options.bounds:
-        blocks += [Block(Point(s, 0, 0), options.bounds, _BOUND_ROUNDS) for s in sizes if s]
+    if options.stores:
+        blocks += [Block(Point(s, 0, 0), options.stores, _STORE_ROUNDS) for s in sizes if s]
     for fault, kernels in options.recovery:
         point = Point(RECOVERY_SIZE, 0, 0, fault=fault, poison_offset=RECOVERY_SIZE // 2)
         blocks.append(Block(point, kernels, ROUNDS))
@@ -255,11 +255,11 @@ def checks_large(process: int) -> bool:
 
 
 def block_order(plan: Plan, process: int, number: int = 0) -> list[int]:
-    """Indices of the blocks in the order of a process' pass of this number, bounds last."""
+    """Indices of the blocks in the order of a process' pass of this number, store loops last."""
     order = list(range(len(plan.blocks)))
     again = f" {number}" if number else ""
     random.Random(f"blocks {plan.seed} {process}{again}").shuffle(order)
-    return sorted(order, key=lambda index: _is_bound(plan, index))
+    return sorted(order, key=lambda index: _comes_last(plan, index))
 
 
 def visits(plan: Plan, index: int) -> int:
@@ -268,7 +268,7 @@ def visits(plan: Plan, index: int) -> int:
     Once where calls are drawn, as their list is the visit's, and where it comes last.
     """
     block = plan.blocks[index]
-    if block.point.is_drawn or _is_bound(plan, index):
+    if block.point.is_drawn or _comes_last(plan, index):
         return 1
     return max(1, min(VISITS, block.rounds // VISIT_ROUNDS))
 
@@ -276,8 +276,8 @@ def visits(plan: Plan, index: int) -> int:
 def passes(plan: Plan, process: int) -> Iterator[tuple[int, range]]:
     """Every visit of a process: the block's index and the sub-rounds measured in it.
 
-    A block of n visits is visited once in each of the last n passes, so that the bounds,
-    visited once, still come after all else.
+    A block of n visits is visited once in each of the last n passes, so that the store
+    loops, visited once, still come after all else.
     """
     counts = [visits(plan, index) for index in range(len(plan.blocks))]
     most = max(counts)
@@ -289,8 +289,8 @@ def passes(plan: Plan, process: int) -> Iterator[tuple[int, range]]:
                 yield index, range(rounds * turn // count, rounds * (turn + 1) // count)
 
 
-def _is_bound(plan: Plan, index: int) -> bool:
-    """Bound kernels destroy what copies left in the cache, so they come after all copies.
+def _comes_last(plan: Plan, index: int) -> bool:
+    """Whether a block comes after all copies: store loops destroy what they left in the cache.
 
     Blocks with faults come with them: their handler stands in no other block's way.
     """

@@ -1,5 +1,5 @@
 /*
- * store_*: store loops without loads; the machine's own bound on any copy.
+ * store_*: store loops without loads: what large copies come near to, and small ones may beat.
  *
  * Contract:     plain; fill dst, ignore src.
  * Assumptions:  store_ymm: AVX; store_zmm: AVX-512F; the others none.

@@ -35,7 +35,7 @@ def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Line:
     return Line(sizes, mid, low, high)
 
 
-def bound(table: Table) -> Line | None:
+def stores(table: Table) -> Line | None:
     """The best store loop at each size, wherever it was measured; None without any."""
     stores = [name for name in table.kernels if name.startswith("store_")]
     rows = {point.size: [i] for i, point in enumerate(table.points)
@@ -56,7 +56,7 @@ def figure(table: Table) -> Figure | None:
     if not names:
         return None
     fig, axes = style.grid(len(by_title), 3, 2.6)
-    limit = bound(table)
+    limit = stores(table)
     for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
         axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
         for name in names:
@@ -75,7 +75,7 @@ def _draw(axis: Axes, data: Line, look: dict[str, Any], label: str) -> None:
 
 
 def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | None) -> None:
-    """The call's own floor and the machine's bound, in grey."""
+    """The call's own floor and the fastest store loop, in grey."""
     if table.has("null"):
         floor = line(table, "null", rows)
         axis.plot(floor.sizes, floor.mid, color="#999999", lw=1, ls=(0, (1, 1)),
@@ -84,11 +84,11 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
             axis.set_ylim(top=top)
     if limit is not None:
         axis.plot(limit.sizes, limit.mid, color="#999999", lw=3, alpha=0.6,
-                  label="bound: fastest store loop", zorder=1)  # fmt: skip
+                  label="fastest store loop, no copy", zorder=1)  # fmt: skip
 
 
 def _top(limit: Line | None, floor: Line) -> float:
-    """The floor's line leaves the panel at large sizes; the bound must not."""
+    """The floor's line leaves the panel at large sizes; the store loop must not."""
     ends = [curve.mid for curve in (limit, floor) if curve is not None]
     finite = [end[np.isfinite(end)] for end in ends]
     return next((2 * float(end.max()) for end in finite if len(end)), np.nan)
