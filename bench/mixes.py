@@ -1,18 +1,14 @@
-"""Mixes of copies: how often which size at which pair of offsets, and calls drawn from them."""
+"""Mixes of copies: how often which size at which pair of offsets."""
 
 from __future__ import annotations
 
 import json
-import random
 import re
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import accumulate, chain
 from pathlib import Path
 
-from bench.model import ORDINARY, PAGE, SORTED, CopymcError, Mix, Point, Share
+from bench.model import ORDINARY, PAGE, CopymcError, Mix, Point, Share
 
 LARGEST = 1 << 20
 """Bytes: the largest copy of a mix; a histogram's larger bins count as so large."""
@@ -182,56 +178,3 @@ def mix_of(point: Point, mixes: Sequence[Mix]) -> Mix:
 def largest(mix: Mix) -> int:
     """The largest copy that can be drawn, bytes."""
     return max(share.high for share in mix.shares)
-
-
-def draw(mix: Mix, length: int, segments: int, form: str, seed: str) -> array[int]:
-    """Calls as triples of size, src_offset and dst_offset in bytes, one after the other.
-
-    Each of `segments` stretches of `length` calls is a stratified sample: one call from each of
-    `length` equal parts of the mix, so that stretches have alike sizes (Cochran, "Sampling
-    Techniques", chapter 5). Within a
-    stretch the calls are in order of size where form is `sorted`, else in random order; equal
-    seeds give equal calls in every form.
-    """
-    order = random.Random(f"order {seed}")
-    drawn: array[int] = array("I")
-    for stretch in _stretches(mix, length, segments, seed):
-        calls = sorted(stretch) if form == SORTED else list(stretch)
-        if form != SORTED:
-            order.shuffle(calls)
-        drawn.extend(chain.from_iterable(calls))
-    return drawn
-
-
-_Drawn = tuple[int, int, int]  # size, src_offset, dst_offset
-
-
-@lru_cache(maxsize=32)  # the other form asks for the same calls a little later
-def _stretches(mix: Mix, length: int, segments: int, seed: str) -> tuple[tuple[_Drawn, ...], ...]:
-    rng = random.Random(seed)
-    return tuple(tuple(_stretch(mix, length, rng)) for _ in range(segments))
-
-
-def _stretch(mix: Mix, length: int, rng: random.Random) -> Iterator[_Drawn]:
-    """`length` calls in the order of the mix' shares."""
-    words = array("H", rng.randbytes(6 * length))  # where in its part, and both offsets
-    ends = [end * (1 << 16) for end in accumulate(share.weight for share in mix.shares)]
-    unit = ends[-1] / (length << 16)
-    shares = zip(mix.shares, ends, strict=True)
-    share, end = next(shares)
-    for index in range(length):
-        at = ((index << 16) + words[3 * index]) * unit
-        while at >= end:
-            share, end = next(shares)
-        back = (end - at) / (share.weight * (1 << 16))
-        size = share.high - int(back * (share.high - share.low + 1))
-        yield max(size, share.low), *_offsets(share, words[3 * index + 1], words[3 * index + 2])
-
-
-def _offsets(share: Share, src_word: int, dst_word: int) -> tuple[int, int]:
-    """Both offsets; the words are random numbers of 16 bits."""
-    multiples = PAGE - share.step  # a mask, as steps are powers of two
-    src = src_word & multiples if share.src_offset is None else share.src_offset
-    if share.dst_offset is not None:
-        return src, share.dst_offset
-    return src, dst_word & multiples if share.delta is None else (src + share.delta) % PAGE

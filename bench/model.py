@@ -298,8 +298,8 @@ class Plan:
         chunk_ns: least wall time of one value, ns.
         preset: the preset's name, for the record.
         mixes: what the blocks' mixes are, by their names.
-        drawn_calls: calls drawn for a mix in one process, at least, where its values use so
-            many: more than a branch predictor learns (`make selfcheck` lengthens the list).
+        drawn_calls: calls drawn for a mix in one process where its values use so many; the list
+            is walked again where they use more. By default no value repeats one before it.
 
     """
 
@@ -309,7 +309,7 @@ class Plan:
     chunk_ns: int
     preset: str
     mixes: tuple[Mix, ...] = ()
-    drawn_calls: int = 32768
+    drawn_calls: int = 1 << 20
 
     @property
     def kernels(self) -> tuple[str, ...]:

@@ -15,10 +15,11 @@ import pytest
 
 from bench.geometry import levels
 from bench.machine import native
+from bench.machine.native import draw
 from bench.measure import walks
 from bench.measure.protocol import Assignment, Visit
 from bench.measure.sweep import Sweep
-from bench.mixes import MIXES, RANGES, draw, ordinary
+from bench.mixes import MIXES, RANGES, ordinary
 from bench.model import PAGE, Block, Call, CopymcError, Job, Kernel, Mix, Plan, Point, Share, Walk
 from tests.test_sweep import KERNELS, FakeTimer
 
@@ -106,7 +107,7 @@ def test_a_mixs_bytes_are_proved_before_it_is_timed() -> None:
 def test_each_stretch_has_each_part_of_its_mix_as_often_as_its_weight_says(mix: Mix) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
-    calls = triples(Walk(draw(mix, 2000, 3, "shuffled", str(seed))))
+    calls = triples(draw(mix, 2000, 3, "shuffled", str(seed)))
     total = sum(share.weight for share in mix.shares)
     for start in (0, 2000, 4000):
         sizes = sorted(size for size, _, _ in calls[start : start + 2000])
@@ -121,13 +122,13 @@ def test_offsets_are_those_of_the_mix_and_uniform_where_it_names_none() -> None:
     print(f"seed {seed}")
     mix = Mix("m", "test", (Share(64, 64, 1, 8, 16), Share(64, 64, 1, delta=4088),
                             Share(64, 64, 2, step=512)))  # fmt: skip
-    calls = triples(Walk(draw(mix, 4000, 1, "sorted", str(seed))))
+    calls = triples(draw(mix, 4000, 1, "sorted", str(seed)))
     pairs = Counter((src, dst) for _, src, dst in calls)
     assert pairs[8, 16] >= 1000
     assert sum((dst - src) % PAGE == 4088 for _, src, dst in calls) >= 1000
     stepped = [(s, d) for _, s, d in calls if s % 512 == 0 and d % 512 == 0]
     assert len(stepped) >= 2000
-    uniform = triples(Walk(draw(ordinary(64), 8192, 1, "ordinary", str(seed))))
+    uniform = triples(draw(ordinary(64), 8192, 1, "ordinary", str(seed)))
     for side in (1, 2):
         in_last_line = sum(call[side] >= PAGE - 64 for call in uniform)
         assert 70 < in_last_line < 200  # 128 expected, five standard deviations to each side

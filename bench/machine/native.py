@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, Call, Job, Kernel, Value, Walk
+from bench.model import PAGE, PHASES, SORTED, Call, Job, Kernel, Mix, Share, Value, Walk
 
 ffi, lib = _native.ffi, _native.lib
 
@@ -122,6 +124,29 @@ class NativeTimer:
         if lib.copymc_check_walk(whole, kernel.counts, out) < 0:
             return None
         return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
+
+
+def draw(mix: Mix, length: int, segments: int, form: str, seed: str) -> Walk:
+    """Calls of a mix, `segments` stretches of `length` calls each.
+
+    A stretch is a stratified sample: one call from each of `length` equal parts of the mix, so
+    that stretches have alike sizes (Cochran, "Sampling Techniques", chapter 5). Its calls are in
+    order of size where form is `sorted`, else in random order; equal seeds give equal calls
+    in every form.
+    """
+    calls = array("I", bytes(12 * length * segments))
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "little")
+    shares = ffi.new("struct copymc_share[]", [_c_share(share) for share in mix.shares])
+    out = ffi.from_buffer("struct copymc_entry[]", calls, require_writable=True)
+    lib.copymc_draw(shares, len(mix.shares), length, segments, number, form == SORTED, out)
+    return Walk(calls)
+
+
+def _c_share(share: Share) -> dict[str, object]:
+    own = {"src": share.src_offset, "dst": share.dst_offset, "delta": share.delta}
+    drawn = {name: -1 if offset is None else offset for name, offset in own.items()}
+    return {"weight": share.weight, "low": share.low, "high": share.high, "step": share.step,
+            **drawn}  # fmt: skip
 
 
 def _c_entries(walk: Walk | None) -> Any:

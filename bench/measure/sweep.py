@@ -45,7 +45,6 @@ SLOW_FRACTION = 0.005
 
 _SPIN_CYCLES = 16  # core cycles of one spin group
 _LARGE_CHECK = 1 << 20  # bytes; larger copies are proved once per phase, not per process
-_PROVED_CALLS = 256  # of a walk, proved in each process: every part of its mix
 _LOOPS_MAX = 1 << 24
 
 
@@ -158,8 +157,8 @@ class Sweep:
             return
         address, call = kernel.addresses[self._phase], self._call(case.point, calls)
         if calls.walk:
-            count = min(_PROVED_CALLS, calls.walk.count)
-            wrong = self._timer.check_walk(kernel, Job(address, call, count, walk=calls.walk))
+            job = Job(address, call, calls.proved(), walk=calls.walk)
+            wrong = self._timer.check_walk(kernel, job)
         else:
             wrong = self._timer.check(kernel, address, call)
         if wrong:

@@ -7,16 +7,17 @@ from array import array
 from dataclasses import dataclass
 
 from bench.geometry import LINE, levels
-from bench.mixes import draw, largest, mix_of
-from bench.model import FENCED, ORDINARY, PAGE, ROTATED, Block, Plan, Point, Walk
+from bench.machine import native
+from bench.mixes import largest, mix_of
+from bench.model import FENCED, PAGE, ROTATED, Block, Plan, Point, Walk
 
 LEAST_LENGTH = 32
 """Calls in a value of drawn calls: each has every part of its mix."""
 
-_ORDINARY_SHARE = 2  # offsets steer fewer branches than sizes do: half as many will do
 _SLOTS = 16  # pages over which a rotated call goes before it comes back
 _WARMUP_SHARE = 8  # one untimed call for so many timed ones
 _WARMUPS_MOST = 64
+_PROVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Calls:
         """The number of the call of the walk at which a sub-round starts."""
         return number * self.length % self.walk.count if self.walk else 0
 
+    def proved(self) -> int:
+        """How many calls of the walk are proved in each process: a stretch, to 8 MiB of bytes."""
+        count, left = 0, _PROVED_BYTES
+        for size in self.walk.calls[: 3 * (self.length or _SLOTS) : 3] if self.walk else ():
+            count, left = count + 1, left - size
+            if left <= 0:
+                break
+        return count
+
     def warmups(self, loops: int) -> int:
         """Untimed calls before a value; a single long call follows one of the same lines."""
         if not self.walk:
@@ -59,10 +69,9 @@ def calls(plan: Plan, process: int, block: Block, length: int = 0) -> Calls:
 def _drawn(plan: Plan, process: int, block: Block, length: int) -> Calls:
     """Calls in stretches of one length; a value takes one, and the next the next."""
     mix = mix_of(block.point, plan.mixes)
-    wanted = plan.drawn_calls // (_ORDINARY_SHARE if block.point.form == ORDINARY else 1)
-    segments = min(block.rounds, math.ceil(wanted / length))
+    segments = min(block.rounds, math.ceil(plan.drawn_calls / length))
     seed = f"calls {plan.seed} {process} {mix.name}"
-    return Calls(Walk(draw(mix, length, segments, block.point.form, seed)), length)
+    return Calls(native.draw(mix, length, segments, block.point.form, seed), length)
 
 
 def rotated(point: Point) -> Walk:

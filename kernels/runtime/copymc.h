@@ -32,6 +32,19 @@ struct copymc_entry {
 	uint32_t dst;
 };
 
+/* Part of a mix: sizes low..high alike; an offset below 0 is drawn. */
+struct copymc_share {
+	double weight;
+	uint32_t low;
+	uint32_t high;
+	uint32_t step;		/* what drawn offsets are multiples of; divides a page */
+	int32_t src;
+	int32_t dst;
+	int32_t delta;		/* of a drawn dst to src; below 0: dst is drawn by itself */
+};
+void copymc_draw(const struct copymc_share *shares, size_t count, uint64_t length,
+		 uint64_t segments, uint64_t seed, int sorted, struct copymc_entry *out);
+
 /*
  * One chunk of copies: the same call `loops` times, or, where there are entries,
  * a walk over them from `first` on, again from the start after the last.
