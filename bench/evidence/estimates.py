@@ -65,10 +65,16 @@ class Table:
 
     """
 
-    def __init__(self, study: Study, selection: Selection | None = None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        selection: Selection | None = None,
+        by_case: Mapping[Case, Sequence[_Column]] | None = None,
+    ) -> None:
+        """Gathers the values; `by_case` spares a second table of one study the search."""
         self.study = study
         self.selection = selection or Selection()
-        by_case = _by_case(study)
+        self._by_case = by_case = by_case or _by_case(study)
         offered = [case for case in by_case if self.selection.offers(case.point)]
         cases = [case for case in offered if self.selection.takes(case.point)]
         self.points: tuple[Point, ...] = tuple(sorted({case.point for case in cases}))
@@ -122,8 +128,14 @@ class Table:
     def other(self, *forms: str) -> Table:
         """The table of the same study and choice for other forms of calls; made once."""
         if forms not in self._others:
-            self._others[forms] = Table(self.study, replace(self.selection, forms=forms))
+            chosen = replace(self.selection, forms=forms)
+            self._others[forms] = Table(self.study, chosen, self._by_case)
         return self._others[forms]
+
+    def count_points(self) -> int:
+        """How many points the choice takes, in every form of calls."""
+        everything = replace(self.selection, forms=())
+        return len({case.point for case in self._by_case if everything.takes(case.point)})
 
     def measured(self) -> Iterator[Measured]:
         """What the processes measured for the chosen cases."""

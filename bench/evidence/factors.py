@@ -145,6 +145,7 @@ def penalty(table: Table, kernel: str, size: int) -> Penalty | None:
     return Penalty(rows, relative, np.exp(ends.mid), tuple(map(bool, dear)))
 
 
+@lru_cache(maxsize=64)  # a report asks for the same ones in several places
 def causes(table: Table, kernel: str) -> tuple[tuple[Cause, ...], tuple[Alone, ...]]:
     """The causes of a kernel's dear pairs, the worst first, and the pairs that have none.
 

@@ -69,7 +69,7 @@ _FULL_SIZES = (
 )  # fmt: skip
 _LARGEST = 256 << 20  # bytes; a larger cache is not outgrown
 _STORE_ROUNDS = 16
-_MIX_ROUNDS = 24
+_MIX_ROUNDS = 2  # times those of a point: what is said of mixes hangs on few of them
 
 Pair = tuple[int, int]
 
@@ -149,7 +149,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(_QUICK_SIZES, QUICK_PAIRS, 10, 10, (8, 64, 256), False),
+    "quick": Preset(_QUICK_SIZES, QUICK_PAIRS, 10, 8, (8, 64), False),
     "default": Preset(_DEFAULT_SIZES, DEFAULT_PAIRS, 20, 12, (1, 16, 64, 256, 1024), True),
     "full": Preset(_FULL_SIZES, FULL_PAIRS, 40, 16, (1, 8, 16, 64, 128, 256, 1024), True),
 }
@@ -207,7 +207,9 @@ def _pairs(options: Options, preset: Preset, size: int) -> tuple[Pair, ...]:
         return LARGE_PAIRS[:2]
     if size > ORDINARY_MOST:
         return LARGE_PAIRS[: len(ALIAS_CLASSES)]
-    return preset.pairs if size <= MANY_PAGES else LARGE_PAIRS
+    if size > MANY_PAGES:
+        return LARGE_PAIRS if preset.outgrows_cache else LARGE_PAIRS[: len(ALIAS_CLASSES)]
+    return preset.pairs
 
 
 def _asked_pairs(options: Options) -> Iterator[Pair]:
@@ -233,7 +235,7 @@ def _rounds(point: Point, rounds: int) -> int:
     """Sub-rounds at a point: fewer where a call outlasts the chunk."""
     if point.size > 1 << 20:
         return 3 if point.size > 4 << 20 else min(rounds, 16)
-    return max(rounds, _MIX_ROUNDS) if point.mix else rounds
+    return _MIX_ROUNDS * rounds if point.mix and rounds < ROUNDS else rounds
 
 
 def phase_of(plan: Plan, process: int) -> int:

@@ -50,7 +50,7 @@ def report(
         *recovery(table),
         Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),)),
     ]
-    points = len(table.other(*FORMS).points)
+    points = table.count_points()
     hint = f"{points} points: --cases, or a selection such as --size 4K, lists them."
     few = Section("", (Paragraph(hint),))
     sections.append(_every_case(table, one_table) if with_cases else few)

@@ -57,7 +57,7 @@ def heading(table: Table) -> str:
     return (
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
-        f"{many(len(table.other(*FORMS).points), 'point')}, {many(len(table.kernels), 'kernel')}, "
+        f"{many(table.count_points(), 'point')}, {many(len(table.kernels), 'kernel')}, "
         f"core clock {format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, "
         f"sources {fact(facts, 'source_hash')[:12]}.{note}"
     )
