@@ -35,6 +35,7 @@ class FakeTimer:
         self.ran: list[tuple[int, Job]] = []
         self.checked: list[tuple[str, Call]] = []
         self.firsts: list[tuple[int, int]] = []
+        self.ns = NS
         self.checked_walks: list[tuple[str, Job]] = []
 
     def load(self, jobs: Sequence[Job]) -> None:
@@ -45,7 +46,7 @@ class FakeTimer:
         self.firsts.append((index, first))
         self.ran.append((index, job))
         name = {1: "memcpy", 2: "slow", 3: "null"}[job.address // 100]
-        wall = NS[name] * job.loops + 4 * job.spin
+        wall = self.ns[name] * job.loops + 4 * job.spin
         return Value(wall, wall, wall, int(self.bad(len(self.ran))), 500)
 
     def core_ghz(self) -> float:

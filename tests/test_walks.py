@@ -47,8 +47,8 @@ def triples(walk: Walk) -> list[tuple[int, int, int]]:
     return list(zip(calls, calls, calls, strict=True))
 
 
-def walk_of(work: Plan, process: int = 0, length: int = 0) -> list[tuple[int, int, int]]:
-    walk = walks.calls(work, process, work.blocks[0], length).walk
+def walk_of(work: Plan, process: int = 0) -> list[tuple[int, int, int]]:
+    walk = walks.calls(work, process, work.blocks[0]).walk
     assert walk is not None
     return triples(walk)
 
@@ -62,16 +62,19 @@ def test_the_kernels_of_a_sub_round_make_the_same_calls_and_the_next_goes_on_beh
     assert [first for _, first in timed] == [n * length for n in range(6) for _ in range(3)]
 
 
-def test_the_fastest_copy_fills_half_a_chunk_whatever_the_empty_call_takes() -> None:
-    visit = visited(FakeTimer(), plan(SHUFFLED))
-    assert visit.measured[0].loops == 50  # of 10 ns, in a chunk of 1000
-
-
-def test_a_length_that_an_earlier_process_found_is_kept() -> None:
-    work = plan(SHUFFLED)
-    name = work.blocks[0].cases[1].name
-    visit = visited(FakeTimer(), work, {name: (99, 0)})
-    assert {m.loops for m in visit.measured} == {99}
+@pytest.mark.parametrize("mix", [*MIXES, *RANGES], ids=lambda mix: mix.name)
+def test_a_value_of_a_mix_has_as_many_calls_on_every_machine(mix: Mix) -> None:
+    lengths = {walks.stretch_length(mix, 25_000)}
+    work = replace(plan(SHUFFLED), mixes=(mix,), chunk_ns=25_000)
+    block = replace(work.blocks[0], point=replace(SHUFFLED, mix=mix.name))
+    work = replace(work, blocks=(block,))
+    for ns in (1, 100):  # a fast machine and a slow one
+        timer = FakeTimer()
+        timer.ns = dict.fromkeys(NAMES, ns)
+        lengths |= {m.loops for m in visited(timer, work).measured}
+    (length,) = lengths
+    assert length >= walks.LEAST_LENGTH
+    assert length & (length - 1) == 0
 
 
 def test_each_process_draws_calls_of_its_own_and_the_same_ones_again_with_the_same_seed() -> None:
@@ -82,18 +85,20 @@ def test_each_process_draws_calls_of_its_own_and_the_same_ones_again_with_the_sa
 
 
 def test_sorted_and_shuffled_are_the_same_calls_stretch_by_stretch() -> None:
-    shuffled, ordered = (walk_of(plan(point), length=40) for point in (SHUFFLED, SORTED))
-    assert len(shuffled) == 6 * 40
-    for start in range(0, len(shuffled), 40):
-        one, two = shuffled[start : start + 40], ordered[start : start + 40]
+    shuffled, ordered = (walk_of(plan(point)) for point in (SHUFFLED, SORTED))
+    length = walks.stretch_length(SMALL, 1000)
+    assert len(shuffled) == 6 * length
+    for start in range(0, len(shuffled), length):
+        one, two = shuffled[start : start + length], ordered[start : start + length]
         assert one != two
         assert sorted(one) == two
 
 
 def test_a_list_is_as_long_as_asked_for_and_no_longer_than_the_sub_rounds_use() -> None:
-    work = replace(plan(SHUFFLED, rounds=1000), drawn_calls=5000)
-    assert len(walk_of(work, length=50)) == 5000
-    assert len(walk_of(replace(work, drawn_calls=1 << 20), length=50)) == 50_000
+    length = walks.stretch_length(SMALL, 1000)
+    work = replace(plan(SHUFFLED, rounds=1000), drawn_calls=40 * length)
+    assert len(walk_of(work)) == 40 * length
+    assert len(walk_of(replace(work, drawn_calls=1 << 30))) == 1000 * length
 
 
 def test_a_mixs_bytes_are_proved_before_it_is_timed() -> None:

@@ -87,7 +87,7 @@ class Sweep:
         block = self._work.plan.blocks[index]
         if block.point.fault:
             return self._visit_with_faults(index)
-        calls = self._calls(block)
+        calls = walks.calls(self._work.plan, self._work.process, block)
         is_first = numbers.start == 0
         if is_first:
             for case in block.cases:
@@ -110,20 +110,6 @@ class Sweep:
         recovery = Recovery(self._timer, self._gate, self._kernels, self._phase)
         orders = kernel_orders(self._work.plan, self._work.process, index)
         return Visit(index, recovery.measured(self._work.plan.blocks[index], orders))
-
-    def _calls(self, block: Block) -> Calls:
-        """How the block's calls follow each other; drawn ones in the length of earlier processes.
-
-        The first process finds it: the fastest copy, of short stretches, fills half a chunk.
-        """
-        plan, process = self._work.plan, self._work.process
-        calls = walks.calls(plan, process, block)
-        if not calls.length:
-            return calls
-        lengths = [self._fixed[c.name][0] for c in block.cases if c.name in self._fixed]
-        copies = [case for case in block.cases if self._kernel(case).role != "floor"]
-        most = max(lengths or (self._fill_chunk(case, calls) // 2 for case in copies), default=0)
-        return walks.calls(plan, process, block, max(most, walks.LEAST_LENGTH))
 
     def _measure(self, member: int, row: _Row, number: int) -> None:
         """Adds one value to the row; a contaminated one is measured again, then marked."""

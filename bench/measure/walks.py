@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.geometry import LINE, levels
 from bench.machine import native
 from bench.mixes import largest, mix_of
-from bench.model import FENCED, PAGE, ROTATED, Block, Plan, Point, Walk
+from bench.model import FENCED, PAGE, ROTATED, Block, Mix, Plan, Point, Walk
 
 LEAST_LENGTH = 32
 """Calls in a value of drawn calls: each has every part of its mix."""
@@ -18,6 +18,7 @@ _SLOTS = 16  # pages over which a rotated call goes before it comes back
 _WARMUP_SHARE = 8  # one untimed call for so many timed ones
 _WARMUPS_MOST = 64
 _PROVED_BYTES = 8 << 20
+_CALL_NS, _BYTES_PER_NS = 4, 20  # a usual copy of the years around 2025
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,35 @@ class Calls:
         return min(_WARMUPS_MOST, max(1, loops // _WARMUP_SHARE))
 
 
-def calls(plan: Plan, process: int, block: Block, length: int = 0) -> Calls:
-    """The calls of a block in one process; a drawn form's values have `length` calls each."""
+def calls(plan: Plan, process: int, block: Block) -> Calls:
+    """The calls of a block in one process."""
     point = block.point
     if point.is_drawn:
-        return _drawn(plan, process, block, length or LEAST_LENGTH)
+        return _drawn(plan, process, block)
     if point.form == ROTATED:
         return Calls(rotated(point))
     return Calls(is_fenced=point.form == FENCED)
 
 
-def _drawn(plan: Plan, process: int, block: Block, length: int) -> Calls:
+def _drawn(plan: Plan, process: int, block: Block) -> Calls:
     """Calls in stretches of one length; a value takes one, and the next the next."""
     mix = mix_of(block.point, plan.mixes)
+    length = stretch_length(mix, plan.chunk_ns)
     segments = min(block.rounds, math.ceil(plan.drawn_calls / length))
     seed = f"calls {plan.seed} {process} {mix.name}"
     return Calls(native.draw(mix, length, segments, block.point.form, seed), length)
+
+
+def stretch_length(mix: Mix, chunk_ns: int) -> int:
+    """Calls of one value: those that a usual copy would make in half a chunk, a power of two.
+
+    By a fixed speed and not by this machine's: what sorted calls cost depends on how many
+    follow each other, and so must be the same in every run.
+    """
+    weight = sum(share.weight for share in mix.shares)
+    size = sum(share.weight * (share.low + share.high) / 2 for share in mix.shares) / weight
+    wanted = chunk_ns / 2 / (_CALL_NS + size / _BYTES_PER_NS)
+    return max(LEAST_LENGTH, 1 << max(0, round(math.log2(wanted))))
 
 
 def rotated(point: Point) -> Walk:

@@ -1,4 +1,4 @@
-"""Latency of small copies: nanoseconds of a call against size, on plain axes."""
+"""Latency of small copies: nanoseconds of a call, on a log axis, against size on a plain one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,6 @@ def figure(table: Table) -> Figure | None:
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip
         _axes(axis, table, rows)
-    axes[0].set_ylim(bottom=0)  # shared; only now is every panel's top known
     style.finish(fig, table, "Latency of small hot copies",
                  "band: 95 % interval over processes; grey: an empty call")  # fmt: skip
     return fig
@@ -57,7 +56,10 @@ def _axes(axis: Axes, table: Table, rows: dict[int, list[int]]) -> None:
     if table.has("null"):
         axis.plot(list(rows), line(table, "null", rows).mid, color="#999999", lw=1,
                   ls=(0, (1, 1)), label="floor: an empty call", zorder=1)  # fmt: skip
-    ticks = [size for size in (1, 64, 128, 192, 256, 384, 512) if size <= max(rows)]
-    axis.set_xticks(ticks, [format_size(size) for size in ticks])
+    axis.set_yscale("log")
+    axis.set_yticks([2, 5, 10, 20, 50, 100, 200], ["2", "5", "10", "20", "50", "100", "200"])
+    axis.minorticks_off()
+    ticks = [size for size in (1, 64, 128, 256, 384, 512) if size <= max(rows)]
+    axis.set_xticks(ticks, [format_size(size) for size in ticks], rotation=45)
     axis.set_xlabel("size of one copy")
     axis.grid(True, lw=0.4, alpha=0.5)

@@ -36,7 +36,7 @@ def figure(table: Table) -> Figure | None:
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip
         axis.axhline(1, color="#000000", lw=0.8)
-        style.size_axis(axis, list(rows))
+        style.size_axis(axis, style.sizes(table))
         axis.set(title=title, ylabel="time / memcpy", yscale="log")
         axis.set_yticks([0.5, 1, 2, 5, 10, 20])
         axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))

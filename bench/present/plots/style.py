@@ -68,6 +68,11 @@ def grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, list(axes[:count])
 
 
+def sizes(table: Table) -> list[int]:
+    """Every size of a table: panels share one axis, whichever sizes each of them has."""
+    return sorted({point.size for point in table.points if point.size}) or [1]
+
+
 def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
     """A doubling axis from the smallest to the largest size, in bytes."""
     axis.set_xscale("log", base=2)

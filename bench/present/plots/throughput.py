@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
-from bench.evidence.intervals import mean_times
+from bench.evidence.intervals import mean_times, time
 from bench.evidence.stats import Floats
 from bench.model import ORDINARY, SAME
 from bench.present.plots import style
@@ -62,7 +63,8 @@ def figure(table: Table) -> Figure | None:
         for name in names:
             _draw(axis, line(table, name, rows), style.look(names, name), style.verbatim(name))
         _limits(axis, table, rows, limit)
-        style.size_axis(axis, list(rows))
+        style.size_axis(axis, style.sizes(table))
+    axes[0].set_ylim(_bottom(table, names), _top(table, limit))  # shared by all panels
     note = "band: 95 % interval over processes; grey: limits measured in the same run"
     style.finish(fig, table, "Throughput of hot copies against size", note)
     return fig
@@ -80,15 +82,27 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
         floor = line(table, "null", rows)
         axis.plot(floor.sizes, floor.mid, color="#999999", lw=1, ls=(0, (1, 1)),
                   label="floor: an empty call", zorder=1)  # fmt: skip
-        if np.isfinite(top := _top(limit, floor)):
-            axis.set_ylim(top=top)
     if limit is not None:
         axis.plot(limit.sizes, limit.mid, color="#999999", lw=3, alpha=0.6,
                   label="fastest store loop, no copy", zorder=1)  # fmt: skip
 
 
-def _top(limit: Line | None, floor: Line) -> float:
-    """The floor's line leaves the panel at large sizes; the store loop must not."""
-    ends = [curve.mid for curve in (limit, floor) if curve is not None]
-    finite = [end[np.isfinite(end)] for end in ends]
-    return next((2 * float(end.max()) for end in finite if len(end)), np.nan)
+def _bottom(table: Table, names: Sequence[str]) -> float | None:
+    """Below the slowest copy, GB/s; None where nothing is known."""
+    slowest = [float(end.min()) for name in names if len(end := _rates(table, name))]
+    return min(slowest) / 2 if slowest else None
+
+
+def _top(table: Table, limit: Line | None) -> float | None:
+    """Above the fastest store loop, else the fastest copy: the floor's line leaves the panel."""
+    ends = [_rates(table, name) for name in table.kernels if name != "null"]
+    ends += [limit.mid[np.isfinite(limit.mid)]] if limit is not None else []
+    fastest = [float(end.max()) for end in ends if len(end)]
+    return max(fastest) * 2 if fastest else None
+
+
+def _rates(table: Table, kernel: str) -> Floats:
+    """GB/s of each point at which a kernel was measured."""
+    sizes = np.array([point.size for point in table.points], dtype=float)
+    rates = sizes / time(table, kernel).mid / 1e9
+    return np.asarray(rates[np.isfinite(rates) & (rates > 0)])
