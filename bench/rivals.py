@@ -221,7 +221,7 @@ def plan(processes: int, seed: int) -> Plan:
     return replace(whole, blocks=kept)
 
 
-def studies(processes: int = 24) -> Iterator[tuple[str, list[Study]]]:
+def studies(processes: int = 32) -> Iterator[tuple[str, list[Study]]]:
     """What is measured: on a quiet core, and beside a busy loop on the same one.
 
     The repetitions differ in their seeds, as two runs of a user do.

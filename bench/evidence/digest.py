@@ -12,6 +12,7 @@ from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
 from bench.evidence.microarch import microarchitecture
 from bench.evidence.noise import noise
+from bench.model import ORDINARY, SAME
 from bench.units import format_size
 
 KERNEL, BASELINE = "fast_string", "fragile"
@@ -91,7 +92,7 @@ def digest(table: Table, context: Context | None = None) -> Digest:
         virtual=facts.get("hypervisor", "none") != "none",
         twin_error=seen.twin_error_p95,
         findings=judge(table, context),
-        cells=tuple(_cells(table)),
+        cells=tuple(_cells(table.other(SAME, ORDINARY))),
     )
 
 
