@@ -17,7 +17,7 @@ ifeq ($(shell command -v $(CC)),)
 $(error copymc: no C compiler "$(CC)"; install gcc or clang, or set CC)
 endif
 
-.PHONY: bench test selfcheck calibrate rivals clean
+.PHONY: setup bench test selfcheck calibrate rivals clean
 
 $(VENV)/.installed: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,8 @@ calibrate: $(VENV)/.installed
 
 rivals: $(VENV)/.installed
 	$(BIN)/python -m bench.rivals
+
+setup: $(VENV)/.tests
 
 test: $(VENV)/.tests
 	$(BIN)/ruff check bench tests
