@@ -19,6 +19,7 @@ from bench.evidence.claims.claim import (
     absent,
     judge_points,
     place_words,
+    worst_of,
 )
 from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
@@ -146,11 +147,6 @@ class _Mix:
             how = "best" if mid > 1 else "within the margin of the best"
             return f"{self.name}: it is {how} (next {best}, {mid:.2f} times its time)"
         return f"{self.name}: {best} at {interval_text(self.ends(best))} is too near"
-
-
-def worst_of(verdicts: Sequence[str]) -> str:
-    """Fails where one fails, else undecided where one is, else holds."""
-    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
 
 
 def interval_text(ends: tuple[float, float, float]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,9 +122,7 @@ class Judged:
     @property
     def verdict(self) -> str:
         """Fails where any point fails; holds where every point holds."""
-        if not self.points or (UNDECIDED in self.verdicts and FAILS not in self.verdicts):
-            return UNDECIDED
-        return FAILS if FAILS in self.verdicts else HOLDS
+        return worst_of(self.verdicts) if self.points else UNDECIDED
 
     @property
     def processes(self) -> int | None:
@@ -135,6 +133,11 @@ class Judged:
         """One point with its ratio."""
         ends = f"{self.mid[row]:.2f} [{self.low[row]:.2f}, {self.high[row]:.2f}]"
         return f"{place_words(self.points[row])}: {ends}"
+
+
+def worst_of(verdicts: Collection[str]) -> str:
+    """Fails where one fails, else undecided where one is, else holds."""
+    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
 
 
 def place_words(point: Point) -> str:
@@ -244,8 +247,7 @@ def _cell(judged: Judged, rows: Sequence[int]) -> str:
     if not rows:
         return "-"
     verdicts = {judged.verdicts[row] for row in rows}
-    word = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
-    sign = {FAILS: "FAILS", HOLDS: "ok", UNDECIDED: "?"}[word]
+    sign = {FAILS: "FAILS", HOLDS: "ok", UNDECIDED: "?"}[worst_of(verdicts)]
     worst = np.fmax.reduce([judged.mid[row] for row in rows])
     return f"{sign} -" if np.isnan(worst) else f"{sign} {worst:.2f}"
 
