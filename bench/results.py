@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import hashlib
 import io
@@ -23,7 +24,7 @@ FORMAT = 2
 Format 1 had one form of calls and named a pair of pointers by src_offset and delta.
 """
 
-_READ = (1, 2)  # formats that this version reads
+_FORMATS = (1, 2)  # formats that this version reads
 
 _PROCESS = "process"  # benchmark that holds the facts of each worker process
 _LARGEST = 256 << 20  # bytes of JSON; no file of ours comes near
@@ -43,6 +44,7 @@ _ALIKE = {  # pyperf refuses a benchmark whose runs differ in one of these
     *("aslr", "cpu_count", "cpu_model_name", "hostname", "platform", "python_cflags"),
     *("python_executable", "python_implementation", "python_unicode", "python_version"),
 }
+_PLACE = {"process", "phase"}  # what a run says of itself where it shares the rest with others
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
 
@@ -125,6 +127,11 @@ def _process_run(process: Process, alike: Mapping[str, Scalar]) -> Any:
 
 def load(path: Path) -> Study:
     """The study of a results file; CopymcError says in one line why a file is none."""
+    with _uncollected():
+        return _read(path)
+
+
+def _read(path: Path) -> Study:
     suite = _decode(path)
     try:
         return _study(suite, str(path))
@@ -133,6 +140,18 @@ def load(path: Path) -> Study:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())[:100]
         raise CopymcError(f"results file {str(path)!r} is damaged: {reason}") from error
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage inside: a file is millions of records that all live until read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _unpacked(path: Path) -> bytes:
@@ -197,16 +216,17 @@ def _in_front(text: bytes) -> tuple[dict[str, Any], int]:
 
 def _study(suite: Mapping[str, Any], source: str) -> Study:
     metadata = suite.get("metadata", {})
-    if (version := metadata.get("copymc_format")) not in _READ:
-        raise CopymcError(f"copymc_format is {version!r}, this version reads {_READ}; {_HINT}")
+    if (version := metadata.get("copymc_format")) not in _FORMATS:
+        raise CopymcError(f"copymc_format is {version!r}, this version reads {_FORMATS}; {_HINT}")
     facts: dict[int, dict[str, Scalar]] = {}
     measured: dict[int, list[Measured]] = {}
     hoisted = {key: metadata[key] for key in _CASE | set(_HOISTED) if key in metadata}
     for benchmark in suite["benchmarks"]:
         shared = {**hoisted, **benchmark.get("metadata", {})}
         case = Case.from_metadata(shared) if shared.keys() >= _ALWAYS else None
+        usual = _usual(case, shared) if case else None
         for run in benchmark["runs"]:
-            _take(run, shared, case, facts, measured)
+            _take(run, shared, usual, facts, measured)
     if not measured:
         raise CopymcError("it holds no measured case")
     kept = {key: value for key, value in _plain(metadata).items() if key not in _HOISTED}
@@ -216,12 +236,17 @@ def _study(suite: Mapping[str, Any], source: str) -> Study:
 def _take(
     run: Mapping[str, Any],
     shared: Mapping[str, Any],
-    case: Case | None,
+    usual: Measured | None,
     facts: dict[int, dict[str, Scalar]],
     measured: dict[int, list[Measured]],
 ) -> None:
-    """One run into its place; `case` is that of all runs, unless a run names another."""
+    """One run into its place; `usual` is what all runs share, unless a run says more."""
     own = run.get("metadata", {})
+    if usual and own.keys() == _PLACE and own["process"] in measured and run["values"]:
+        values = _values(run["values"])  # as nearly all runs of a file
+        place = measured[own["process"]]
+        place.append(Measured(usual.case, usual.loops, usual.spin, values, (), ()))
+        return
     words = {**shared, **own}
     index = _integer(words, "process")
     if words["name"] == _PROCESS:
@@ -229,22 +254,35 @@ def _take(
         return
     if index not in facts:
         facts[index] = {"phase": _integer(words, "phase")}
-    if case is None or own.keys() & _CASE:
-        case = Case.from_metadata(words)
+    case = Case.from_metadata(words) if not usual or own.keys() & _CASE else usual.case
     measured.setdefault(index, []).append(_measured(case, run["values"], words))
 
 
+def _usual(case: Case, words: Mapping[str, Any]) -> Measured | None:
+    """What the runs of a benchmark share, without values; None if they differ in it."""
+    if words.keys() & {"rejected", "retries"} or "loops" not in words:
+        return None
+    return _without_values(case, words)
+
+
 def _measured(case: Case, values: list[Any], words: Mapping[str, Any]) -> Measured:
-    loops = _integer(words, "loops")
-    if not _plausible(case):
-        raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
-    if not loops or not values:
-        raise CopymcError(f"case {case.name!r} has {len(values)} values of {loops} loops")
+    usual = _without_values(case, words)
+    if not values:
+        raise CopymcError(f"case {case.name!r} has no values")
     rejected = tuple(int(word) for word in str(words.get("rejected", "")).split())
     if rejected and not set(rejected) <= set(range(len(values))):
         raise CopymcError(f"metadata 'rejected' is {rejected}, for {len(values)} values")
-    spin, retries = _integer(words, "spin", 0), tuple(_retries(str(words.get("retries", ""))))
-    return Measured(case, loops, spin, _values(values), rejected, retries)
+    retries = tuple(_retries(str(words.get("retries", ""))))
+    return Measured(case, usual.loops, usual.spin, _values(values), rejected, retries)
+
+
+def _without_values(case: Case, words: Mapping[str, Any]) -> Measured:
+    loops = _integer(words, "loops")
+    if not _plausible(case):
+        raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
+    if not loops:
+        raise CopymcError(f"case {case.name!r} has values of {loops} loops")
+    return Measured(case, loops, _integer(words, "spin", 0), (), (), ())
 
 
 @remembered(maxsize=8)

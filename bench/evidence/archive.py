@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import json
 import multiprocessing
@@ -63,11 +62,7 @@ def _named(plain: dict[str, Any], path: Path) -> Digest:
 
 
 def _made(path: Path, context: Context, selection: Selection) -> Digest:
-    gc.disable()  # a file is millions of records that all live until it is read
-    try:
-        table = Table(results.load(path), selection)
-    finally:
-        gc.enable()
+    table = Table(results.load(path), selection)
     if not table.points:
         raise CopymcError(f"results file {str(path)!r} has no case of this selection")
     return digest(table, context)

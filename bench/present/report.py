@@ -12,7 +12,7 @@ from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
 from bench.evidence.classes import size_class
 from bench.evidence.clock import core_ghz, cycles
-from bench.evidence.estimates import Selection, Table
+from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratio, ratio, time
 from bench.evidence.noise import noise
 from bench.evidence.placement import RATE
@@ -128,7 +128,7 @@ def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:
 
 def recovery(table: Table) -> Iterator[Section]:
     """What one recovered fault costs, strategy by strategy; nothing if it was not measured."""
-    once = Table(table.study, Selection(kernels=table.selection.kernels, recovery=True))
+    once = table.recovery()
     if not once.points:
         return
     faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))

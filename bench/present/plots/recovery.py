@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.evidence.estimates import Selection, Table
+from bench.evidence.estimates import Table
 from bench.evidence.intervals import time
 from bench.evidence.stats import Interval
 from bench.present.hover import group_name
@@ -16,7 +16,7 @@ _LOOKS = (("#999999", ""), ("#0072B2", "//"), ("#E69F00", ".."), ("#D55E00", "xx
 
 def bars(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
     """Strategies, faults (`none` first) and for each strategy microseconds by fault."""
-    once = Table(table.study, Selection(kernels=table.selection.kernels, recovery=True))
+    once = table.recovery()
     faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))
     order = [next(i for i, p in enumerate(once.points) if p.fault == fault) for fault in faults]
     times = {}
