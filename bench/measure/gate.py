@@ -5,10 +5,10 @@ LEAST_CPU_SHARE of the CPU, or if the empty calls after it took unusually long. 
 CPU away also left the caches as it pleased, and most chunks are whole: so such a value is
 measured again.
 
-Long chunks: a call that lasts longer than the usual time between two interruptions is
-interrupted nearly always, however often it is made again. Its time is then what its thread
-ran: its wall time less the time that others had, outer_ns - cpu_ns. That is sound because the
-kernel's clock of a thread advances only while that thread runs, and because what an
+Long chunks: a call that lasts as long as half the usual time between two interruptions meets
+one in two of five tries (1 - exp(-0.5)), and a longer one in nearly all. Its time is then what
+its thread ran: its wall time less the time that others had, outer_ns - cpu_ns. That is sound
+because the kernel's clock of a thread advances only while that thread runs, and because what an
 interruption leaves to be fetched again is little beside LEAST_LONG_NS. All kernels of a
 sub-round, twins included, are judged by the same of the two rules. Such a value is
 contaminated only where that time cannot be told or be true:
@@ -43,6 +43,9 @@ RETRIES = 3
 
 LEAST_LONG_NS = 4_000_000
 """Less is never long, ns: a level-2 cache of 2 MiB is refilled in some 0.1 ms, 2 % of it."""
+
+LONG_SHARE = 0.5
+"""Share of the usual time between interruptions from which on a chunk is long."""
 
 OUTSIDE_SHARE = 0.01
 """Share of a long chunk that may pass outside of its timed calls."""
@@ -95,7 +98,7 @@ class Gate:
         self._learn(values.canary_ns)
         cut = self._interrupted(values)
         self._watched_ns += sum(values.cpu_ns)
-        self._interruptions += len(cut)
+        self._interruptions += sum(max(1, values.switches[at]) for at in cut)
         if is_long is None:
             is_long = self._are_long(values)
         if is_long:
@@ -130,8 +133,8 @@ class Gate:
         return [at for at, canary in enumerate(values.canary_ns) if canary > self._limit]
 
     def _are_long(self, values: Values) -> bool:
-        """Whether the middle value lasted longer than the usual time between interruptions."""
-        least = max(LEAST_LONG_NS, self.usual_ns)
+        """Whether the middle value is of a long chunk."""
+        least = max(LEAST_LONG_NS, LONG_SHARE * self.usual_ns)
         return max(values.cpu_ns) > least and sorted(values.cpu_ns)[len(values.cpu_ns) // 2] > least
 
     def _judge_long(self, values: Values, cut: Sequence[int]) -> Judged:

@@ -316,8 +316,8 @@ def _comes_last(plan: Plan, index: int) -> bool:
 def kernel_orders(plan: Plan, process: int, index: int) -> Iterator[list[int]]:
     """A fresh random order of the block's kernels, by index, for each sub-round."""
     block = plan.blocks[index]
-    rng = random.Random(f"kernels {plan.seed} {process} {index}")
+    draw = random.Random(f"kernels {plan.seed} {process} {index}").random
+    members = range(len(block.kernels))
     for _ in range(block.rounds):
-        order = list(range(len(block.kernels)))
-        rng.shuffle(order)
-        yield order
+        key = [draw() for _ in members]
+        yield sorted(members, key=key.__getitem__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from bench.model import Block, Case, Measured, Mix, Plan, Point, Share
@@ -81,7 +82,18 @@ class Visit:
 def _row(measured: Measured) -> str:
     """A case as JSON; its values by one format for all, as there are many."""
     m, digits = measured, 9 if measured.case.point.fault else 5
-    values = f"%.{digits}g, " * len(m.values) % m.values
-    retries = [(number, float(f"{value:.{digits}g}")) for number, value in m.retries]
-    rest = json.dumps([m.rejected, retries])[1:]
-    return f"{json.dumps([m.case.kernel, m.loops, m.spin])[:-1]}, [{values[:-2]}], {rest}"
+    values = (f"%.{digits}g, " * len(m.values) % m.values)[:-2]
+    return f"[{_quoted(m.case.kernel)}, {m.loops}, {m.spin}, [{values}], {_marks(m, digits)}]"
+
+
+def _marks(measured: Measured, digits: int) -> str:
+    """The sub-rounds that stayed contaminated and those measured again; mostly none."""
+    if not measured.rejected and not measured.retries:
+        return "[], []"
+    retries = [(number, float(f"{value:.{digits}g}")) for number, value in measured.retries]
+    return json.dumps([measured.rejected, retries])[1:-1]
+
+
+@cache
+def _quoted(name: str) -> str:
+    return json.dumps(name)

@@ -46,6 +46,7 @@ class _Row:
 
     Attributes:
         case: the case.
+        name: its name, by which loops are fixed.
         loops: calls in each value.
         spin: delay in each value, in groups of 16 core cycles.
         wall_ns: times of the visit's values, ns.
@@ -56,6 +57,7 @@ class _Row:
     """
 
     case: Case
+    name: str
     loops: int
     spin: int
     wall_ns: list[int] = field(default_factory=list)
@@ -150,17 +152,18 @@ class Sweep:
             with self._spent.stage("proofs"):
                 for case in block.cases:
                     self._prove(case, calls)
-        rows = [_Row(case, *self._start(case, calls)) for case in block.cases]
+        rows = [self._row(case, calls) for case in block.cases]
         jobs = self._timer.load([self._job(row, calls) for row in rows])
         with self._spent.stage("calibrating"):
             self._calibrate(rows, Filling(jobs, calls, plan.chunk_ns))
         for row in rows:
-            self._fixed[row.case.name] = row.loops, row.spin
+            self._fixed[row.name] = row.loops, row.spin
         return _Bench(calls, rows, jobs, kernel_orders(plan, process, index))
 
-    def _start(self, case: Case, calls: Calls) -> tuple[int, int]:
-        """Loops and spin that were fixed, or those from which calibration starts."""
-        return self._fixed.get(case.name, (calls.length or 0, 0))
+    def _row(self, case: Case, calls: Calls) -> _Row:
+        """A row with the loops and spin that were fixed, or those that calibration starts from."""
+        name = case.name
+        return _Row(case, name, *self._fixed.get(name, (calls.length, 0)))
 
     def _calibrate(self, rows: Sequence[_Row], filling: Filling) -> None:
         """Gives each row and its job their loops, kernels first; a twin has its kernel's."""
@@ -178,7 +181,7 @@ class Sweep:
     def _repeat_base(self, row: _Row, base: int, rows: Sequence[_Row], filling: Filling) -> None:
         """Gives a twin the loops of its kernel, and its delay, if it has one."""
         loops = rows[base].loops
-        is_fixed = self._fixed.get(row.case.name, (0, 0))[0] == loops
+        is_fixed = self._fixed.get(row.name, (0, 0))[0] == loops
         row.loops = loops
         if row.case.kernel.endswith(SLOWED) and not is_fixed:
             row.spin = filling.delay(base, loops, self._core_ghz)
@@ -268,8 +271,8 @@ def _mark_implausible(rows: Sequence[_Row], numbers: range) -> None:
 def _measured(row: _Row) -> Measured:
     """What a visit adds to a case, s per call; the row is ready for the next visit."""
     calls = row.loops * 1e9
-    values = tuple(wall / calls for wall in row.wall_ns)
-    retries = tuple((number, wall / calls) for number, wall in row.retries)
+    values = tuple([wall / calls for wall in row.wall_ns])
+    retries = tuple([(number, wall / calls) for number, wall in row.retries])
     measured = Measured(row.case, row.loops, row.spin, values, tuple(row.rejected), retries)
     row.wall_ns, row.rejected, row.retries = [], [], []
     return measured
