@@ -50,19 +50,23 @@ class Recovery:
         """The block's cases, one value for each sub-round."""
         values: dict[Case, list[float]] = {case: [] for case in block.cases}
         rejected: dict[Case, list[int]] = {case: [] for case in block.cases}
-        for number, order in enumerate(orders):
-            for case in (block.cases[member] for member in order):
-                value, bad = self._clean(case)
-                values[case].append(value.wall_ns / 1e9)
-                rejected[case] += [number] if bad else []
+        dst = GuardPage().arm()  # one for all: no copy meets its bad part
+        try:
+            for number, order in enumerate(orders):
+                for case in (block.cases[member] for member in order):
+                    value, bad = self._clean(case, dst)
+                    values[case].append(value.wall_ns / 1e9)
+                    rejected[case] += [number] if bad else []
+        finally:
+            dst.close()
         return tuple(
             Measured(case, 1, 0, tuple(values[case]), tuple(rejected[case])) for case in block.cases
         )
 
-    def _clean(self, case: Case) -> tuple[Value, bool]:
+    def _clean(self, case: Case, dst: Armed) -> tuple[Value, bool]:
         """A value and whether it stayed contaminated after all repeats."""
         begun = time.monotonic_ns()
-        value = self._once(case)
+        value = self._once(case, dst)
         cost = time.monotonic_ns() - begun
         self._repeats.earn(cost)
         for _ in range(RETRIES):
@@ -71,24 +75,22 @@ class Recovery:
             if not self._repeats.allow(cost):
                 return value, True
             begun = time.monotonic_ns()
-            value = self._once(case)
+            value = self._once(case, dst)
             self._repeats.spend(time.monotonic_ns() - begun)
         return value, self._gate.rejects(value)
 
-    def _once(self, case: Case) -> Value:
-        """One call between freshly armed areas."""
+    def _once(self, case: Case, dst: Armed) -> Value:
+        """One call from freshly armed memory."""
         point = case.point
         source = next((s for s in SOURCES if s.name == point.fault), None)
         files = next(s for s in SOURCES if s.name == "truncated")
         src = (source or files).arm()
-        dst = GuardPage().arm()
         try:
             contract.read_behind(src.fd, src.start)
             return self._timer.load([self._job(case, src, dst)]).run(0)
         finally:
             contract.read_behind(-1, 0)
             src.close()
-            dst.close()
 
     def _job(self, case: Case, src: Armed, dst: Armed) -> Job:
         address = self._kernels[case.kernel].addresses[self._phase]
