@@ -111,6 +111,7 @@ class RunRequest:
             where sizes or offsets are chosen.
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
+        timing: tell where the time of the run went.
 
     """
 
@@ -123,6 +124,7 @@ class RunRequest:
     mixes: tuple[str, ...] = ()
     plot: bool = False
     verify: bool = False
+    timing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

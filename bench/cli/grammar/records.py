@@ -41,6 +41,7 @@ def run(words: Namespace) -> RunRequest:
         mixes=tuple(words.mix),
         plot=words.plot,
         verify=words.verify,
+        timing=words.timing,
     )
 
 
@@ -86,8 +87,8 @@ def verify(words: Namespace) -> VerifyRequest:
     )
 
 
-_OF_TREES = ("plot", "verify", "seed", "mix", "processes", "rigorous", "fast", "label", "symbol",
-             "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
+_OF_TREES = ("plot", "verify", "timing", "seed", "mix", "processes", "rigorous", "fast", "label",
+             "symbol", "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
