@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.model import CopymcError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -22,6 +24,20 @@ def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
         yield from style.save(figure, folder / name, formats)
 
 
+def draw_answer(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+    """Draws the figure for a mail alone; CopymcError where the table has no data for it."""
+    from bench.present.answer import QUIRK, SUBJECT  # noqa: PLC0415
+    from bench.present.plots import answer, style  # noqa: PLC0415
+
+    figure = answer.figure(table)
+    if figure is None:
+        needed = f"{SUBJECT} and {QUIRK} at a size"
+        there = ", ".join(table.kernels)
+        raise CopymcError(f"plot --answer needs {needed}; {table.study.source!r} has {there}")
+    folder.mkdir(parents=True, exist_ok=True)
+    yield from style.save(figure, folder / "answer", formats)
+
+
 def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Draws the plot that sets many files side by side; the paths written."""
     from bench.present.plots import across, style  # noqa: PLC0415
@@ -33,30 +49,33 @@ def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str])
 
 
 def svgs(table: Table) -> Iterator[tuple[str, str]]:
-    """Title and SVG text of every plot that the table has data for; marks show their values."""
+    """Title and SVG text of every plot that the table has data for; marks show their values.
+
+    The answer comes first, where there is one.
+    """
     from bench.present.plots import style  # noqa: PLC0415
 
     for _, figure in _figures(table):
-        yield figure.get_suptitle(), style.svg(figure)
+        yield " ".join(figure.get_suptitle().split()), style.svg(figure)
 
 
 def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
     from bench.present.plots import (  # noqa: PLC0415
         alias_map,
+        answer,
         drawn,
         latency,
         phases,
-        ratio,
         recovery,
         throughput,
     )
 
     for name, module in (
+        ("answer", answer),
+        ("delta_size_map", alias_map),
         ("throughput", throughput),
         ("small_copies", latency),
         ("sizes_unknown", drawn),
-        ("ratio_to_memcpy", ratio),
-        ("delta_size_map", alias_map),
         ("phase_spread", phases),
         ("recovery_cost", recovery),
     ):

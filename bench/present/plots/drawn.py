@@ -50,8 +50,8 @@ def figure(table: Table) -> Figure | None:
     axis.minorticks_off()
     axis.grid(True, axis="y", lw=0.4, alpha=0.5)
     style.finish(fig, table, f"Time over {BASELINE}: sizes in order and in random order",
-                 f"hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: "
-                 f"faster than {BASELINE}; bars: 95 % interval")  # fmt: skip
+                 "hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: "
+                 f"faster than {BASELINE}; bars: {style.band(table)}", (0.75, 0.5))  # fmt: skip
     return fig
 
 
