@@ -72,6 +72,8 @@ class Head:
     @staticmethod
     def from_json(line: bytes) -> Head:
         """The head whose `to_json` this is; CopymcError for one of another format."""
+        if not line:
+            raise CopymcError("it was cut off before its first line's end: remove it")
         words = json.loads(line)
         if (version := words["copymc_journal"]) != FORMAT:
             raise CopymcError(f"its format is {version!r}, this version reads {FORMAT}")
@@ -206,11 +208,11 @@ def is_journal(path: Path) -> bool:
 
 
 def unfinished(folder: Path) -> Iterator[Path]:
-    """The journals in a folder that no process is writing."""
+    """The journals in a folder that no process is writing and that can be continued."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if is_journal(path):
             with path.open("rb") as stream:
-                if _lock(stream.fileno()):
+                if stream.readline().endswith(b"\n") and _lock(stream.fileno()):
                     yield path
 
 
@@ -228,10 +230,10 @@ def _lock(descriptor: int) -> bool:
 def _read(text: bytes, path: Path) -> Past:
     """What the text of a journal holds; CopymcError says in one line why it is none."""
     length = text.rfind(b"\n") + 1
-    first, *lines = text[:length].split(b"\n")[:-1] or [b""]
+    first, *lines = text[:length].split(b"\n")
     try:
         head = Head.from_json(first)
-        processes = list(_processes(lines))
+        processes = list(_processes(lines[:-1]))
     except CopymcError as error:
         raise CopymcError(f"journal {str(path)!r}: {error}") from error
     except _WRONG as error:
@@ -242,7 +244,7 @@ def _read(text: bytes, path: Path) -> Past:
 
 
 def damaged(path: Path, error: Exception) -> CopymcError:
-    """The error of a journal that does not say what a journal says."""
+    """The error of a journal that does not hold what a journal holds."""
     reason = " ".join(f"{type(error).__name__} {error}".split())[:100]
     return CopymcError(f"journal {str(path)!r} is damaged: {reason}")
 
