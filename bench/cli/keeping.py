@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -119,7 +120,11 @@ def keep(begun: Begun, processes: Sequence[Process], missing: str) -> Kept:
     if not processes:
         begun.journal.remove()
         return Kept(study)
-    path = _saved(study, begun)
+    try:
+        path = _saved(study, begun)
+    except CopymcError:
+        begun.journal.close()
+        raise
     is_elsewhere = path != begun.path
     if not (missing or is_elsewhere):
         begun.journal.remove()
@@ -138,14 +143,13 @@ def _saved(study: Study, begun: Begun) -> Path:
     else:
         return begun.path
     for place in _ELSEWHERE:
-        try:
+        with suppress(CopymcError, OSError):
             path = Path(tempfile.mkdtemp(prefix="copymc-", dir=place)) / "results.json.gz"
             results.save(study, path)
-        except (CopymcError, OSError):
-            continue
-        return path
+            return path
+    has = "the first of them" if begun.journal.error else "them"
     raise CopymcError(
-        f"the results cannot be written anywhere, but {str(begun.journal.path)!r} has them: make "
+        f"the results cannot be written anywhere, but {str(begun.journal.path)!r} has {has}: make "
         f"room, then {_command(begun.path)}"
     )
 

@@ -171,9 +171,7 @@ def _begun(request: RunRequest, libraries: tuple[str, ...]) -> Begun:
     facts = host.facts()
     if request.place.resume:
         begun = resuming.go_on(request, request.place.resume, facts, libraries)
-        cpus = None if begun.head.work.cpu < 0 else (begun.head.work.cpu,)
-        cpu = noise.choose_cpu(cpus, str(facts["isolated_cpus"]))
-        _warn(cpu, facts)
+        _warn(max(begun.head.work.cpu, 0), facts)
         _prove([catalog.find(name) for name in {*map(base_name, begun.head.work.plan.kernels)}])
         return begun
     return _new(request, libraries, facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -63,6 +64,8 @@ def _differences(
     for word, value in given.items():
         if value not in (default.get(word), began.get(word)):
             yield f"{word} is {_short(value)}, was {_short(began.get(word))}: omit its option"
+    if head.work.cpu >= 0 and head.work.cpu not in os.sched_getaffinity(0):
+        yield f"it measures on CPU {head.work.cpu}, which this process may not use: allow it"
     if libraries and libraries != head.work.libraries:
         yield "the kernel trees are not those that it began with: start another run"
 
