@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyperf
@@ -19,25 +20,30 @@ import pytest
 from bench import cli, results
 from bench.cli import keeping
 from bench.cli.requests import Environ
+from bench.evidence import archive
 from bench.measure import journal as journals
 from bench.measure.journal import Head
 from bench.measure.protocol import Assignment
 from bench.model import CopymcError, Plan, Study
 from tests.conftest import study
 from tests.test_cli import copymc
-from tests.waiting import watched
+from tests.waiting import ending, watched
 
 ONE = ("run", "--kernel", "memcpy", "--size", "64", "--delta", "0")
 ENDLESS = (*ONE, "--processes", "4000")
 
 
-def begun(words: Sequence[str], code: str = "") -> subprocess.Popen[str]:
+def begun(
+    words: Sequence[str], code: str = ""
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """A command that was started, in a process that first runs the code."""
     script = f"import sys; sys.argv[0] = 'copymc'\n{code}\n"
     script += f"from bench.cli import main; sys.exit(main({list(words)!r}))"
-    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)  # fmt: skip
+    return ending(
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         start_new_session=True)
+    )  # fmt: skip
 
 
 def ended(words: Sequence[str], code: str = "") -> tuple[int, str, str]:
@@ -71,7 +77,7 @@ def test_an_interrupted_run_keeps_its_values_and_says_how_it_goes_on(
     path = tmp_path / "cut.json.gz"
     journal = tmp_path / "cut.journal"
     with watched(tmp_path) as until, begun([*ENDLESS, "--plot", "--output", str(path)]) as run:
-        until(lambda: journal.exists() and b"\n1 {" in journal.read_bytes(), run)
+        until(journal, b"\n1 {", run)
         run.send_signal(signum)
         output, errors = run.communicate(timeout=60)
     assert run.returncode == 128 + signum
@@ -188,18 +194,27 @@ def test_a_second_interrupt_ends_the_run_at_once_and_leaves_the_journal(tmp_path
     assert len(results.load(path).processes) == 1
 
 
+def test_an_interrupt_while_the_answer_is_made_says_where_the_results_lie(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    stops = "from bench.present import report\ndef stop(*_): raise KeyboardInterrupt"
+    words = [*ONE, "--processes", "1", "--output", str(path)]
+    status, output, errors = ended(words, f"{stops}\nreport.summary = stop")
+    assert (status, output) == (130, "")
+    assert errors.splitlines()[-1] == f"note: results: {path}"
+    assert results.load(path).processes
+
+
 def test_a_terminal_that_goes_away_loses_nothing(tmp_path: Path) -> None:
     path, journal = tmp_path / "a.json.gz", tmp_path / "a.journal"
     terminal, slave = pty.openpty()
     takes_it = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
     command = [sys.executable, "-c", takes_it + "os.execv(sys.executable, sys.argv[1:])"]
     words = [sys.executable, "-m", "bench", *ENDLESS, "--output", str(path)]
-    with watched(tmp_path) as until, subprocess.Popen(
-        [*command, *words], stdin=slave, stdout=slave, stderr=slave, text=True,
-        start_new_session=True,
-    ) as run:  # fmt: skip
+    process = subprocess.Popen([*command, *words], stdin=slave, stdout=slave, stderr=slave,
+                               text=True, start_new_session=True)  # fmt: skip
+    with watched(tmp_path) as until, ending(process) as run:
         os.close(slave)
-        until(lambda: journal.exists() and b"\n1 {" in journal.read_bytes(), run)
+        until(journal, b"\n1 {", run)
         os.close(terminal)
         assert run.wait(60) == 128 + signal.SIGHUP
     assert results.load(path).processes
@@ -218,45 +233,48 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cut_journal(tmp_path_factory.mktemp("cut"))
 
 
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line of errors of a command that cannot run."""
+    assert cli.main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    return line
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (("--seed", "6"), "seed is 6, was 5"),
         (("--size", "128"), "sizes is [128], was [64]"),
         (("--kernel", "fragile"), "kernels is ['fragile'], was ['memcpy']"),
-        (("--processes", "9"), "processes is 9, was 2"),
+        (("--seed", "5", "--processes", "9"), "processes is 9, was 2"),
         (("--output", "x"), "omit --output"),
         (("--label", "x"), "omit --label"),
     ],
 )
 def test_a_run_goes_on_as_it_began_or_not_at_all(
-    cut: Path, words: Sequence[str], reason: str
+    cut: Path, words: Sequence[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = copymc("run", "--resume", str(cut), *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert reason in line
+    assert reason in refused(capsys, "run", "--resume", str(cut), *words)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("word", "reason"),
     [
-        ('"sources":"', '"sources":"0', "the sources of copymc are not those"),
-        ('"microcode":"', '"microcode":"0', "microcode of this machine was '0"),
-        ('"caches":"', '"caches":"L9 ', "caches of this machine was 'L9 "),
+        ("sources", "the sources of copymc are not those"),
+        ("microcode", "microcode of this machine was 'other "),
+        ("caches", "caches of this machine was 'other "),
     ],
 )
 def test_a_run_goes_on_with_the_same_sources_on_the_same_machine_alone(
-    cut: Path, tmp_path: Path, old: str, new: str, reason: str
+    cut: Path, tmp_path: Path, word: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = cut.read_text()
-    assert old in text
+    assert f'"{word}":"' in text
     changed = tmp_path / "a.journal"
-    changed.write_text(text.replace(old, new, 1))
-    done = copymc("run", "--resume", str(changed))
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert reason in line
+    changed.write_text(text.replace(f'"{word}":"', f'"{word}":"other ', 1))
+    assert reason in refused(capsys, "run", "--resume", str(changed))
 
 
 def test_words_that_say_the_same_again_are_no_difference(tmp_path: Path) -> None:
@@ -266,23 +284,23 @@ def test_words_that_say_the_same_again_are_no_difference(tmp_path: Path) -> None
     assert len(results.load(tmp_path / "a.json.gz").processes) == 2
 
 
-def test_a_results_file_of_another_run_is_not_replaced(cut: Path, tmp_path: Path) -> None:
+def test_a_results_file_of_another_run_is_not_replaced(
+    cut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.journal").write_bytes(cut.read_bytes())
     results.save(study(), tmp_path / "a.json.gz")
     before = (tmp_path / "a.json.gz").read_bytes()
-    done = copymc("run", "--resume", str(tmp_path / "a.json.gz"))
-    assert done.returncode == 2
-    assert "is of another run" in done.stderr
+    line = refused(capsys, "run", "--resume", str(tmp_path / "a.json.gz"))
+    assert "is of another run" in line
     assert (tmp_path / "a.json.gz").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["whole.json.gz", "none.json.gz", "no.journal"])
-def test_what_has_no_journal_is_named(tmp_path: Path, name: str) -> None:
+def test_what_has_no_journal_is_named(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     results.save(study(), tmp_path / "whole.json.gz")
-    done = copymc("run", "--resume", str(tmp_path / name))
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert name in line
+    assert name in refused(capsys, "run", "--resume", str(tmp_path / name))
 
 
 STOPS_AT_IMPORT = """
@@ -351,12 +369,16 @@ def test_a_name_that_the_file_system_cannot_hold_is_refused_before_measuring(
 
 def test_the_longest_name_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 247 + ".json.gz")
-    assert ended([*ONE, "--processes", "1", "--output", str(path)])[0] == 0
+    keeping.require_place(path, plot=True)
+    run = keeping.begin(path, False, head(path.name), Environ())
+    assert keeping.keep(run, study().processes, "").study.source == str(path)
     assert os.listdir(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("spelling", ["same", "dot", "link", "hard"])
-def test_an_output_that_is_an_input_is_refused(tmp_path: Path, spelling: str) -> None:
+def test_an_output_that_is_an_input_is_refused(
+    tmp_path: Path, spelling: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, other = tmp_path / "a.json.gz", tmp_path / "other.json.gz"
     for target in (path, other):
         results.save(study(), target)
@@ -368,27 +390,25 @@ def test_an_output_that_is_an_input_is_refused(tmp_path: Path, spelling: str) ->
     mix = ("report", str(other), "--mix", str(path))
     for words in (("report", str(path)), ("compare", str(other), str(path)),
                   ("plot", str(path)), mix):  # fmt: skip
-        done = copymc(*words, "--output", output)
-        assert (done.returncode, done.stdout) == (2, "")
-        (line,) = done.stderr.splitlines()
-        assert "would replace the input" in line
+        assert "would replace the input" in refused(capsys, *words, "--output", output)
     assert path.read_bytes() == before
 
 
-def test_plots_into_the_results_file_are_refused_before_the_run(tmp_path: Path) -> None:
+def test_plots_into_the_results_file_are_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "b").touch()
     for name in ("a", "b.json.gz"):
-        done = copymc(*ONE, "--plot", "--output", str(tmp_path / name))
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "--plot draws into the folder" in done.stderr
+        line = refused(capsys, *ONE, "--plot", "--output", str(tmp_path / name))
+        assert "--plot draws into the folder" in line
     assert os.listdir(tmp_path) == ["b"]
 
 
 @pytest.mark.parametrize("name", ["plain.json", "packed.json.gz", "other.gz", "none"])
 def test_a_file_is_what_its_name_says_and_both_programs_read_it(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    done = copymc(*ONE, "--processes", "1", "--output", str(path))
-    assert done.returncode == 0, done.stderr
+    results.save(study(), path)
+    archive.enclose(path)
     is_packed = path.read_bytes().startswith(b"\x1f\x8b")
     assert is_packed == name.endswith(".gz")
     text = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
@@ -410,7 +430,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "bench", "report", str(tmp_path / "a.json.gz")]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "copymc: standard output: No space left on device\n"
+    assert done.stderr == "copymc: output: No space left on device\n"
 
 
 def test_results_that_cannot_be_written_anywhere_stay_in_the_journal(

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in _UNHEARD:
             raise
         _hush()
-        return status or fail(f"standard output: {error.strerror}")
+        return status or fail(f"output: {error.strerror}")
     except (KeyboardInterrupt, Interrupted) as stop:
         return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
     return status

@@ -60,7 +60,8 @@ def _differences(
         if (old := head.metadata.get(fact)) != (new := facts.get(fact)):
             yield f"{fact} of this machine was {_short(old)}, is {_short(new)}: start another run"
     default, given = dict(_flat(plain(RunRequest()))), dict(_flat(plain(request)))
-    began = dict(_flat(head.request))
+    plan = head.work.plan
+    began = {**dict(_flat(head.request)), "seed": plan.seed, "processes": plan.processes}
     for word, value in given.items():
         if value not in (default.get(word), began.get(word)):
             yield f"{word} is {_short(value)}, was {_short(began.get(word))}: omit its option"

@@ -171,20 +171,26 @@ class Campaign:
         self._workers.append(worker)
         if self._journal:
             self._journal.begin(index)
-        child = self._spawn(index)
         try:
-            fell_silent = yield from self._gathered(worker, child)
-            reason = _end(child)
-            if fell_silent:
-                reason = f"it wrote nothing for {SILENCE_S:.0f} s and was killed"
-        finally:
-            _kill(child)
+            reason = yield from self._measured(worker)
+        except OSError as error:
+            reason = f"it could not be started: {error.strerror}"
         if any(worker.left):
             reason = reason or "it ended early"
         if reason:
             self.failures.append(Failure(index, reason))
         if self._journal:
             self._journal.end(index, reason)
+
+    def _measured(self, worker: _Worker) -> Generator[Progress, None, str]:
+        """Starts a process and takes what it writes; why it failed, empty if it did not."""
+        child = self._spawn(worker.index)
+        try:
+            fell_silent = yield from self._gathered(worker, child)
+            reason = _end(child)
+        finally:
+            _kill(child)
+        return f"it wrote nothing for {SILENCE_S:.0f} s and was killed" if fell_silent else reason
 
     def _gathered(
         self, worker: _Worker, child: subprocess.Popen[bytes]
