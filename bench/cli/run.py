@@ -14,6 +14,7 @@ def main(request: RunRequest) -> int:
     """Measures, writes the results file, prints the answer; 0 if all was measured."""
     weighed = context(request.mixes)
     outcome = measuring.measure(request, load_trees(request.trees))
-    if outcome.study.processes:
-        print(plain.render(report.brief(report.summary(Table(outcome.study), weighed))))
-    return measuring.close(outcome, request.plot, request.timing)
+    with measuring.safe(outcome):
+        if outcome.is_answered:
+            print(plain.render(report.brief(report.summary(Table(outcome.study), weighed))))
+        return measuring.close(outcome, request.plot, request.timing)
