@@ -67,6 +67,13 @@ def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
     )
 
 
+def twin_error(table: Table) -> float:
+    """Median of |ratio - 1| of the A/A twin over all cases; NaN without a twin."""
+    names = [name for name in table.kernels if name.endswith(TWIN)]
+    mid = [ratio(table, name, name.removesuffix(TWIN)).mid for name in names]
+    return float(nan_median(np.abs(np.concatenate(mid) - 1))) if mid else np.nan
+
+
 def _spread(table: Table) -> float:
     """Median over cases of the median absolute deviation between processes, relative."""
     spreads = []
