@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.evidence.classes import size_class
-from bench.evidence.intervals import mean_ratio
 from bench.evidence.estimates import Table
+from bench.evidence.intervals import mean_ratio
 from bench.evidence.stats import Interval
 
 
@@ -64,7 +65,7 @@ def bands(
     """
     rows = _split(columns, words)
     while len(rows) > 1:
-        costs = [_cost(*pair) for pair in zip(rows, rows[1:], strict=False)]
+        costs = [_cost(*pair) for pair in itertools.pairwise(rows)]
         best = int(np.argmin(costs))
         if costs[best] > 0 and len(rows) <= most:
             break

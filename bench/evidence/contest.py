@@ -44,7 +44,8 @@ class Contest:
 
     def take(self, rows: Sequence[int]) -> Contest:
         """Some of the points; their verdicts stay those of the whole family."""
-        points, words = (tuple(own[row] for row in rows) for own in (self.points, self.words))
+        points = tuple(self.points[row] for row in rows)
+        words = tuple(self.words[row] for row in rows)
         return Contest(self.kernel, self.rival, points, self.ratio.take(list(rows)), words)
 
     def only(self, *words: str) -> Contest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -40,6 +41,13 @@ class Grid:
     heat: tuple[tuple[float | None, ...], ...] = ()
     over: tuple[tuple[str, int], ...] = ()
     spare: tuple[int, ...] = ()
+
+
+def heads(grid: Grid) -> Iterator[str]:
+    """One head for each column, with what stands above it."""
+    above = [title for title, count in grid.over for _ in range(count)] or [""] * len(grid.head)
+    for title, head in zip(above, grid.head, strict=True):
+        yield f"{title} {head}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +107,17 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it; `detail` says that a short format may leave it out."""
+    """A heading and what stands under it."""
 
     title: str
     parts: tuple[Part, ...]
-    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: its title, the answer if it leads with one, and sections."""
+    """A report: its title, sections, and where it leads with them the answer and a figure."""
 
     title: str
     sections: tuple[Section, ...]
     screen: Screen | None = None
+    figure: Picture | None = None

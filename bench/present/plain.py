@@ -75,7 +75,8 @@ def _section(section: Section) -> Iterator[str]:
         yield from _headline(section.title, "-")
     for index, part in enumerate(section.parts):
         lines = list(_part(part))
-        if index and lines:
+        is_item = isinstance(part, Verdict) and not part.reason
+        if index and lines and not is_item:
             yield ""
         yield from lines
 

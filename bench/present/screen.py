@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from bench.evidence.bands import Band, Column, bands
 from bench.evidence.claims import Finding
 from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, place_words
-from bench.evidence.claims.speed import kernel_memcpy
+from bench.evidence.claims.speed import FAMILY, kernel_memcpy
 from bench.evidence.claims.trust import Kept, kept
 from bench.evidence.classes import panels
 from bench.evidence.contest import SLOWER, Contest, contest
@@ -22,10 +23,10 @@ from bench.evidence.intervals import ratio
 from bench.evidence.microarch import microarchitecture
 from bench.evidence.noise import twin_error
 from bench.evidence.stats import LEAST_INTERVAL, Interval
-from bench.model import ORDINARY, SAME, SHUFFLED, Point, Scalar
+from bench.model import ORDINARY, SAME, Point, Scalar
 from bench.present import plain, sentences
 from bench.present.answer import QUIRK, SUBJECT
-from bench.present.document import Grid, Screen
+from bench.present.document import Grid, Screen, heads
 from bench.present.repeat import command
 from bench.present.text import fact, many, virtual
 from bench.units import format_duration, short_range
@@ -37,11 +38,18 @@ _TABLE_HEAD = 3  # lines of the table's caption and heads
 _ROWS = 8  # sizes' rows at most
 _LEAST_ROWS = 3  # notes give way rather than leave fewer
 _LOW_SHARE = 0.95  # CPU share below which the machine is said to be shared
+_LONGEST_NAME = 30  # characters of a model's name
+_LONGEST = 140  # characters of what a file says of itself
 _NAMES = 4  # names that a note lists
 
 
-def screen(table: Table, findings: Sequence[Finding], lines: int = LINES) -> Screen:
-    """The answer, with a table of as many rows as leave it within so many lines of text."""
+def screen(
+    table: Table, findings: Sequence[Finding], lines: int = LINES, where: str = ""
+) -> Screen:
+    """The answer, with a table of as many rows as leave it within so many lines of text.
+
+    where: the command that takes the names of the rest, where it is not the one that answers.
+    """
     rival = main_rival(table)
     own = contest(table, SUBJECT, rival) if rival else None
     bare = Screen(
@@ -50,7 +58,7 @@ def screen(table: Table, findings: Sequence[Finding], lines: int = LINES) -> Scr
         _answer(table, own),
         ", ".join(_missing(table, own)),
         None,
-        tuple(_notes(table, own, findings)),
+        (*_notes(table, own), _claims(findings, where)),
         command(table.study.metadata),
     )
     while lines - len(plain.screen(bare)) - _TABLE_HEAD < _LEAST_ROWS and len(bare.notes) > 1:
@@ -58,9 +66,35 @@ def screen(table: Table, findings: Sequence[Finding], lines: int = LINES) -> Scr
     if own is None or not own.points:
         return bare
     most = min(_ROWS, max(1, lines - len(plain.screen(bare)) - _TABLE_HEAD))
+    filled = _filled(table, own, bare, most)
+    while len(plain.screen(filled)) > lines and most > 1:
+        most -= 1
+        filled = _filled(table, own, bare, most)
+    return filled
+
+
+def _filled(table: Table, own: Contest, bare: Screen, most: int) -> Screen:
+    """The screen with a table of so many rows, and with what chance does to it."""
     grid, cells = _table(table, own, most)
     chance = _chance(table, own, cells)
-    return replace(bare, grid=grid, notes=tuple(n or chance for n in bare.notes))
+    return replace(bare, grid=grid, notes=tuple(note or chance for note in bare.notes))
+
+
+def as_plain(own: Screen | None) -> dict[str, object] | None:
+    """The answer for machines; keys are stable."""
+    if own is None:
+        return None
+    grid = own.grid
+    return {
+        "machine": own.head,
+        "alarms": list(own.alarms),
+        "text": own.answer,
+        "not_answered": own.missing.split(", "),
+        "columns": list(heads(grid)) if grid else [],
+        "rows": [list(row) for row in grid.rows] if grid else [],
+        "notes": [note for note in own.notes if note],
+        "repeat": own.command,
+    }
 
 
 def has_answer(table: Table) -> bool:
@@ -70,7 +104,7 @@ def has_answer(table: Table) -> bool:
 
 def main_rival(table: Table) -> str:
     """The kernel against which the answer is given: the quirk, else the kernel's memcpy."""
-    timed = table.other(SAME, ORDINARY, SHUFFLED)
+    timed = table.other(*FAMILY)
     names = (QUIRK, kernel_memcpy(timed))
     return next((name for name in names if timed.has(SUBJECT, name)), "")
 
@@ -86,9 +120,12 @@ def head(table: Table) -> str:
 
 def machine_name(facts: Mapping[str, Scalar]) -> str:
     """The CPU in a few words: `AMD EPYC (Zen 4)`."""
-    model = re.sub(r"\((R|TM|r|tm)\)|CPU|Processor|@.*|[0-9]+-Core", "", fact(facts, "cpu_model_name"))
-    words = " ".join(model.split())
-    return f"{words} ({microarchitecture(facts)[1]})"
+    words = " ".join(_NO_NAME.sub("", fact(facts, "cpu_model_name")).split())
+    return f"{words[:_LONGEST_NAME]} ({microarchitecture(facts)[1]})"
+
+
+_NO_NAME = re.compile(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|@.*|\b[0-9]+-Core\b", re.IGNORECASE)
+"""What a model name says besides the model."""
 
 
 def _features(facts: Mapping[str, Scalar]) -> str:
@@ -147,13 +184,11 @@ def _missing(table: Table, own: Contest | None) -> Iterator[str]:
 
 def _table(table: Table, own: Contest, most: int) -> tuple[Grid, list[Interval]]:
     """The default over its rivals: ordinary pointers, and the class of pointers that is dearest."""
-    groups = list(_groups(table, own))
-    memcpy = kernel_memcpy(table.other(ORDINARY, SAME))
-    rivals = [own.rival]
-    if own.rival != memcpy and table.other(SAME, ORDINARY).has(memcpy):
-        rivals.append(memcpy)
-    columns = [Column(part, SUBJECT, name, rows) for _, part, rows in groups for name in rivals
-               if part.has(name)]  # fmt: skip
+    family = table.other(*FAMILY)
+    groups = list(_groups(family, own))
+    rivals = list(dict.fromkeys(name for name in (own.rival, kernel_memcpy(family))
+                                if family.has(name)))  # fmt: skip
+    columns = [Column(family, SUBJECT, name, rows) for _, rows in groups for name in rivals]
     ordinary = own.of(ORDINARY)
     words = {p.size: word for p, word in zip(ordinary.points, ordinary.words, strict=True)}
     rows = bands(columns, words, most)
@@ -163,27 +198,25 @@ def _table(table: Table, own: Contest, most: int) -> tuple[Grid, list[Interval]]
         ("size", *heads * len(groups)),
         tuple(_row(band, len(rivals)) for band in rows),
         f"time of {SUBJECT} / other         below 1: the default is faster",
-        over=(("", 1), *((title, len(rivals)) for title, _, _ in groups)),
+        over=(("", 1), *((title, len(rivals)) for title, _ in groups)),
         spare=tuple(range(len(rivals) * len(groups), 0, -1)),
     )
     return grid, [cell for band in rows for cell in band.cells if cell is not None]
 
 
-Group = tuple[str, Table, Mapping[int, Sequence[int]]]
-"""Head of some columns, the table of their points, and its rows at each size."""
+Group = tuple[str, Mapping[int, Sequence[int]]]
+"""Head of some columns, and the rows of their points at each size."""
 
 
-def _groups(table: Table, own: Contest) -> Iterator[Group]:
+def _groups(family: Table, own: Contest) -> Iterator[Group]:
     """Ordinary pointers, and the dearest class of chosen ones; a usual class without the first."""
-    ordinary, chosen = table.other(ORDINARY), own.of(SAME)
-    classes = panels(table.other(SAME).points)
+    classes = panels(family.points)
+    chosen = own.of(SAME)
     dearest = sentences.dearest(chosen) if chosen.points else ""
-    if ordinary.points:
-        yield "ordinary pointers", ordinary, panels(ordinary.points)[ORDINARY]
-    elif usual := next((name for name in _USUAL if name in classes and name != dearest), ""):
-        yield sentences.short_place(usual), table.other(SAME), classes[usual]
-    if dearest:
-        yield sentences.short_place(dearest), table.other(SAME), classes[dearest]
+    usual = (name for name in (ORDINARY, *_USUAL) if name in classes and name != dearest)
+    for name in dict.fromkeys([*itertools.islice(usual, 1), dearest]):
+        if name:
+            yield sentences.short_place(name), classes[name]
 
 
 _USUAL = ("delta other", "delta 64n", "delta 0")
@@ -212,7 +245,7 @@ def _ratio(value: float) -> str:
 # The notes.
 
 
-def _notes(table: Table, own: Contest | None, findings: Sequence[Finding]) -> Iterator[str]:
+def _notes(table: Table, own: Contest | None) -> Iterator[str]:
     """One line each; the empty one is where chance stands once the table is made."""
     facts = table.study.metadata
     if own is not None and own.points:
@@ -221,8 +254,7 @@ def _notes(table: Table, own: Contest | None, findings: Sequence[Finding]) -> It
     yield f"{_contract(kept(table), facts)}   {_twin(table)}"
     yield from _share(facts)
     if facts.get("dropped"):
-        yield f"left out to fit the budget: {facts['dropped']}"
-    yield _claims(findings)
+        yield f"left out to fit the budget: {facts['dropped']}"[:_LONGEST]
 
 
 def _random(table: Table, own: Contest) -> str:
@@ -234,7 +266,7 @@ def _random(table: Table, own: Contest) -> str:
     row = min(range(len(mixed.points)), key=lambda i: _rank(mixed.points[i]))
     point = mixed.points[row]
     cell = _cell(mixed.ratio.take(row), with_placement=True)
-    memcpy = _against_memcpy(table.other(SHUFFLED), own.rival, point)
+    memcpy = _against_memcpy(table.other(*FAMILY), own.rival, point)
     return f"random sizes ({point.mix})  {cell}{memcpy}{cold}"
 
 
@@ -243,11 +275,11 @@ def _rank(point: Point) -> tuple[bool, bool, str]:
     return point.mix != "fleet", bounds(point.mix) is not None, point.mix
 
 
-def _against_memcpy(shuffled: Table, rival: str, point: Point) -> str:
-    name = kernel_memcpy(shuffled)
-    if name == rival or not shuffled.has(SUBJECT, name):
+def _against_memcpy(family: Table, rival: str, point: Point) -> str:
+    name = kernel_memcpy(family)
+    if name == rival or not family.has(SUBJECT, name):
         return ""
-    mid = float(ratio(shuffled, SUBJECT, name).mid[shuffled.points.index(point)])
+    mid = float(ratio(family, SUBJECT, name).mid[family.points.index(point)])
     return "" if np.isnan(mid) else f"  /orig {_ratio(mid)}"
 
 
@@ -259,7 +291,7 @@ def _chance(table: Table, own: Contest, cells: Sequence[Interval]) -> str:
         times = sentences.factor(float(slower.ratio.mid[slower.worst]))
         lost = f"worst proved loss {times}: {place_words(slower.points[slower.worst])}"
     if len(table.study.processes) < LEAST_INTERVAL:
-        return f"fewer than {LEAST_INTERVAL} processes: no interval of chance   {lost}"
+        return f"under {LEAST_INTERVAL} processes: no interval of chance   {lost}"
     half = max((float((c.high - c.low) / (2 * c.mid)) for c in cells), default=0.0)
     alone = all(bool(cell.is_chance) for cell in cells)
     return f"{'chance' if alone else 'chance and placement'} at most +-{_up(half)} %   {lost}"
@@ -308,7 +340,9 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else format_duration(seconds)
 
 
-def _claims(findings: Sequence[Finding]) -> str:
+def _claims(findings: Sequence[Finding], where: str) -> str:
+    """How many claims hold, and the names of what else there is."""
     counts = [sum(f.verdict == word for f in findings) for word in (HOLDS, FAILS, UNDECIDED)]
-    words = "claims: {} hold, {} fail, {} undecided (--claims)".format(*counts)
-    return f"{words}   --losses --cases --all"
+    words = "claims: {} hold, {} fail, {} undecided".format(*counts)
+    names = "--losses --cases --all"
+    return f"{words}   {where} --claims {names}" if where else f"{words} (--claims)   {names}"

@@ -6,7 +6,7 @@ proved beyond the margin, corrected over all points of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.evidence.answers import MARGIN, stretches
 from bench.evidence.classes import geometry_class
@@ -37,7 +37,7 @@ def answer(contest: Contest, study: Study) -> str:
     return f"{typical} {chosen}".strip()
 
 
-def unpredicted(contest: Contest, facts: dict[str, Scalar]) -> Contest:
+def unpredicted(contest: Contest, facts: Mapping[str, Scalar]) -> Contest:
     """The shuffled points whose sizes nobody knows before: without mixes of one size."""
     known_before = of_one_size(facts)
     shuffled = contest.of(SHUFFLED)
@@ -100,8 +100,9 @@ def _chosen(chosen: Contest, typical: str, rival: str) -> Iterator[str]:
     own = members.only(SLOWER)
     sizes = sorted({point.size for point in members.points})
     losing = {point.size for point in own.points}
+    ranges = where(sizes, [size in losing for size in sizes])
     yield (
-        f"{place(name)} {subject} loses {where(sizes, [size in losing for size in sizes])}, by up to "
+        f"{place(name)} {subject} loses {ranges}, by up to "
         f"{factor(float(own.ratio.mid[own.worst]))}{_others(slower, name)}."
     )
 
@@ -139,6 +140,7 @@ def _of_class(chosen: Contest, name: str) -> Contest:
 
 
 _PLACES = {
+    "ordinary": "At ordinary pointers",
     "page end of the source": "Where the source ends a page",
     "page end of the destination": "Where the destination ends a page",
     "page ends of both": "Where both end a page",
@@ -153,9 +155,10 @@ def place(name: str) -> str:
 
 def short_place(name: str) -> str:
     """A class of pointers as the head of a column: `destination ends a page`."""
-    return _PLACES.get(name, name).removeprefix("Where the ").removeprefix("Where ").removeprefix(
-        "At a "
-    )
+    words = _PLACES.get(name, name)
+    for start in ("Where the ", "Where ", "At a ", "At "):
+        words = words.removeprefix(start)
+    return words
 
 
 def _sizes(own: Contest) -> list[int]:

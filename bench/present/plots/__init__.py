@@ -32,12 +32,12 @@ def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str])
         yield from style.save(figure, folder / "across_machines", formats)
 
 
-def svgs(table: Table) -> Iterator[tuple[str, str]]:
-    """Title and SVG text of every plot that the table has data for; marks show their values."""
+def svgs(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Name, title and SVG text of every plot that the table has data for; marks show values."""
     from bench.present.plots import style  # noqa: PLC0415
 
-    for _, figure in _figures(table):
-        yield figure.get_suptitle(), style.svg(figure)
+    for name, figure in _figures(table):
+        yield name, figure.get_suptitle(), style.svg(figure)
 
 
 def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
