@@ -85,6 +85,15 @@ def format_range(first: int, last: int) -> str:
     return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
 
 
+def short_range(first: int, last: int) -> str:
+    """`1..33 B`, `64..256 KiB`, `512 B..4 KiB`: a range for the head of a row."""
+    if first == last:
+        return format_size(first)
+    low, high = format_size(first), format_size(last)
+    same = low.split()[1] == high.split()[1]
+    return f"{low.split()[0] if same else low}..{high}"
+
+
 def format_number(number: float) -> str:
     """A positive number with three significant digits and no exponent from 0.0001 to a million."""
     if number == 0 or math.isnan(number):

@@ -203,7 +203,9 @@ class ReportRequest:
 
     Attributes:
         mixes: as in RunRequest.
-        all_cases: every case, in text as well.
+        parts: names of present.report.PARTS to show instead of the answer; empty: the answer.
+        claim: the claim whose whole reasoning is shown; empty: none.
+        whole: the answer and every part.
         output: None: standard output.
 
     """
@@ -211,7 +213,9 @@ class ReportRequest:
     files: tuple[Path, ...]
     cases: Cases = Cases()
     mixes: tuple[str, ...] = ()
-    all_cases: bool = False
+    parts: tuple[str, ...] = ()
+    claim: str = ""
+    whole: bool = False
     format: str = "text"
     output: Path | None = None
 

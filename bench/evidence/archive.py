@@ -47,14 +47,28 @@ def digests(
 
 def one(path: Path, context: Context, selection: Selection) -> Digest:
     """The digest of one file: kept by an earlier report, or by its run, or made now."""
-    kept = cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
+    place = _place(path, context, selection)
     with contextlib.suppress(OSError, *_DAMAGED):
-        return _named(json.loads(kept.read_text()), path)
+        return _named(json.loads(place.read_text()), path)
     own = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
     digest_ = own or _made(path, context, selection)
     with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
-        disk.write_whole(kept, json.dumps(digest_.to_plain()).encode())
+        disk.write_whole(place, json.dumps(digest_.to_plain()).encode())
     return digest_
+
+
+def kept(path: Path) -> Digest | None:
+    """The digest of a whole file that its run or an earlier report made; None without one."""
+    if own := _by_its_run(path):
+        return own
+    with contextlib.suppress(OSError, *_DAMAGED):
+        return _named(json.loads(_place(path, Context(), Selection()).read_text()), path)
+    return None
+
+
+def _place(path: Path, context: Context, selection: Selection) -> Path:
+    """Where the digest is kept."""
+    return cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
 
 
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)

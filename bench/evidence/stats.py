@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float64]
 LEAST = 8
 """Processes below which nothing is decided: two at each of four placements show chance."""
 
+LEAST_INTERVAL = 6
+"""Processes below which no interval of CONFIDENCE exists: theirs is from least to largest."""
+
 CONFIDENCE = 0.95
 """Nominal coverage of every interval that the suite prints."""
 

@@ -17,6 +17,20 @@ from bench.units import parse_sizes
 _FORMATS = ("text", "markdown", "html", "json")
 
 
+_PARTS = {
+    "tables": "the default against its rivals with intervals: sizes, ranges, mixes",
+    "pointers": "what makes pointers dear, and which part of it one call has",
+    "losses": "the pointers at which the default loses, those alike in one row",
+    "memcpy": "the default against the C library's memcpy, as context",
+    "recovery": "what one recovered fault costs",
+    "noise": "what the run saw of its own noise",
+    "reviewers": "what reviewers of copy routines ask",
+    "cases": "every case: ns, GB/s, bytes per cycle",
+    "repeat": "the run's command and what else a repetition needs",
+}
+"""Parts of a report, members of present.report.PARTS, and what they show."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Usage errors are one line like all others."""
@@ -104,12 +118,18 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
 
 
 def _add_report(report: argparse.ArgumentParser) -> None:
-    _add_files(report)
+    _add_files(report, "*")
+    report.add_argument("--claims", nargs="?", const="", metavar="NAME", action="append",
+                        default=[], help="each claim with its verdict; all reasons of one",
+                        )  # fmt: skip
+    for name, words in _PARTS.items():
+        report.add_argument(f"--{name}", action="append_const", dest="parts", const=name,
+                            default=[], help=words)  # fmt: skip
+    report.add_argument("--all", action="store_true", help="the answer and everything behind it")
     report.add_argument("--format", choices=(*_FORMATS, "readme"), default="text",
                         help="default: text; readme: the block of answers that README.md shows",
                         )  # fmt: skip
     report.add_argument("--output", type=Path, help="write there instead of standard output")
-    report.add_argument("--cases", action="store_true", help="every case, in text as well")
     _add_mix(report)
     report.set_defaults(record=records.report)
 
@@ -125,8 +145,8 @@ def _add_plot(plot: argparse.ArgumentParser) -> None:
 # Options that several commands share.
 
 
-def _add_files(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("files", nargs="+", type=Path, metavar="FILE", help="that `run` wrote")
+def _add_files(stage: argparse.ArgumentParser, count: str = "+") -> None:
+    stage.add_argument("files", nargs=count, type=Path, metavar="FILE", help="that `run` wrote")
     _add_kernel(stage, "all")
     stage.add_argument("--size", type=parse_sizes, default=(), metavar="LIST",
                        help="such as 64,4K or 1K..1M; default: all")  # fmt: skip

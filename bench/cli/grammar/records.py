@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bench.cli.requests import (
     Cases,
@@ -133,13 +135,27 @@ def _refuse(words: Namespace, options: Sequence[str], why: str) -> None:
             raise CopymcError(f"--{word} is for a comparison that can {why}")
 
 
+_CLAIM = re.compile(r"[a-z]+(-[a-z]+)+|placement")
+"""What can name a claim: after `--claims` anything else is a file."""
+
+
 def report(words: Namespace) -> ReportRequest:
-    """The record of `copymc report`."""
+    """The record of `copymc report`. CopymcError where no file is named."""
+    claims = tuple(dict.fromkeys(words.claims))
+    files = [Path(text) for text in claims if text and not _CLAIM.fullmatch(text)]
+    if not (files or words.files):
+        raise CopymcError("report needs a results file that `copymc run` wrote")
+    named = [text for text in claims if _CLAIM.fullmatch(text)]
+    if len(named) > 1:
+        raise CopymcError(f"--claims takes one name, not {', '.join(named)}")
+    listed = ("claims",) if claims and not named else ()
     return ReportRequest(
-        files=tuple(words.files),
+        files=(*files, *words.files),
         cases=_cases_of_files(words),
         mixes=tuple(words.mix),
-        all_cases=words.cases,
+        parts=(*listed, *dict.fromkeys(words.parts)),
+        claim="".join(named),
+        whole=words.all,
         format=words.format,
         output=words.output,
     )

@@ -48,15 +48,15 @@ def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str])
         yield from style.save(figure, folder / "across_machines", formats)
 
 
-def svgs(table: Table) -> Iterator[tuple[str, str]]:
-    """Title and SVG text of every plot that the table has data for; marks show their values.
+def svgs(table: Table) -> Iterator[tuple[str, str, str]]:
+    """Name, title and SVG text of every plot that the table has data for; marks show values.
 
     The answer comes first, where there is one.
     """
     from bench.present.plots import style  # noqa: PLC0415
 
-    for _, figure in _figures(table):
-        yield " ".join(figure.get_suptitle().split()), style.svg(figure)
+    for name, figure in _figures(table):
+        yield name, " ".join(figure.get_suptitle().split()), style.svg(figure)
 
 
 def _figures(table: Table) -> Iterator[tuple[str, Figure]]:
