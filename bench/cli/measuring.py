@@ -18,11 +18,11 @@ from pathlib import Path
 from bench import __version__, results
 from bench.cli.files import beside
 from bench.cli.kernels import chosen
-from bench.cli.plot import draw
+from bench.cli.plot import draw, require_folder
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note
+from bench.cli.words import FAILED, fail, note, warn
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
@@ -72,8 +72,10 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     plan = make_plan(_options(request, kernels))
     path = request.place.output or _default_path(_label(request), now)
     results.require_writable(path)
+    if request.plot:
+        require_folder(path)
     for line in noise.warnings(cpu, facts):
-        print(f"warning: {line}", file=sys.stderr)
+        warn(line)
     _prove(kernels)
     verified = _verified(kernels, libraries) if request.verify else {}
     campaign, signum = _campaign(request.environ, plan, cpu, libraries)
@@ -113,6 +115,9 @@ def _is_whole(request: RunRequest) -> bool:
 def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
     names = tuple(kernel.name for kernel in kernels if kernel.role != "store")
     copies = [name for name in names if name != "null"]
+    if not copies:
+        wanted = ",".join(request.cases.kernels)
+        raise CopymcError(f"--kernel {wanted!r} names no copy: name one, such as fast_string")
     twin = "fast_string" if "fast_string" in copies else copies[0]
     return Options(
         preset=request.effort.preset,

@@ -45,7 +45,7 @@ def digests(
 
 def one(path: Path, context: Context, selection: Selection) -> Digest:
     """The digest of one file: kept by an earlier report, or by its run, or made now."""
-    kept = cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
+    kept = _kept(f"{_key(path, context, selection)}.json")
     with contextlib.suppress(OSError, *_DAMAGED):
         return _named(json.loads(kept.read_text()), path)
     own = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
@@ -53,6 +53,13 @@ def one(path: Path, context: Context, selection: Selection) -> Digest:
     with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
         disk.write_whole(kept, json.dumps(digest_.to_plain()).encode())
     return digest_
+
+
+def _kept(name: str) -> Path:
+    """Where a digest is kept; without a home a name that no file can have."""
+    with contextlib.suppress(CopymcError):
+        return cache.folder() / "digests" / name
+    return Path(os.devnull, name)
 
 
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)

@@ -44,7 +44,8 @@ def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
     """The noise of a study, its A/A part over sizes least..most."""
     rows = list(table.measured())
     values = sum(len(m.values) for m in rows)
-    names = [k for k in table.kernels if k.endswith(TWIN)]
+    twins = [k for k in table.kernels if k.endswith(TWIN)]
+    names = [name for name in twins if table.has(name.removesuffix(TWIN))]
     inside = np.array([least <= point.size <= most for point in table.points], dtype=bool)
     pairs = [ratio(table, name, name.removesuffix(TWIN)) for name in names]
     mid, low, high = (
