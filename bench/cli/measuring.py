@@ -30,7 +30,7 @@ from bench.measure import recovery
 from bench.measure import verify as checks
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.plan import Options, make_plan
-from bench.mixes import described, read_mix
+from bench.mixes import described, read_mixes
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
 from bench.present import text, verdicts
 
@@ -131,7 +131,7 @@ def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
         deltas=request.cases.deltas or None,
         src_offsets=request.cases.src_offsets or None,
         dst_offsets=request.cases.dst_offsets or None,
-        mixes=tuple(map(read_mix, request.mixes)) or None,
+        mixes=read_mixes(request.mixes) or None,
         processes=request.effort.processes,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.cli.files import context, put, rendered, selected, selection
+from bench.cli.files import context, put, rendered, require_mixes, selected, selection
 from bench.cli.requests import ReportRequest
 from bench.evidence import archive
 from bench.evidence.claims import Finding, judge
@@ -29,6 +29,7 @@ def main(request: ReportRequest) -> int:
 
 def _report_one(request: ReportRequest, table: Table) -> str:
     weighed = context(request.mixes)
+    require_mixes(table, weighed)
     if request.format == "json":
         claims = [_claim_row(finding) for finding in judge(table, weighed)]
         return json.dumps({"cases": list(text.cases(table)), "claims": claims})

@@ -101,6 +101,8 @@ def _by_its_run(path: Path) -> Digest | None:
 
 def _key(path: Path, context: Context, selection: Selection) -> str:
     hashed = hashlib.sha256(f"{context!r} {selection!r} {_code()}".encode())
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no second reading
+        raise CopymcError(f"results file {str(path)!r} is no file; name one that `run` wrote")
     try:
         with path.open("rb") as stream:
             hashed.update(hashlib.file_digest(stream, "sha256").digest())

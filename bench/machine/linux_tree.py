@@ -45,8 +45,7 @@ class Tree:
 
 def read(text: str) -> Tree:
     """The tree that `DIR`, `DIR@REV` or a tarball names; CopymcError says what is wrong."""
-    path, _, revision = text.partition("@")
-    source = _located(path)
+    source, revision = _located(text)
     try:
         tree = _taken(source, revision)
     except OSError as error:
@@ -57,23 +56,34 @@ def read(text: str) -> Tree:
     return tree
 
 
-def _located(path: str) -> Path:
-    """The folder or file of that name; CopymcError where there is none."""
+def _located(text: str) -> tuple[Path, str]:
+    """The folder or file that a text names, and the revision behind it; both may hold an @."""
+    words = text.split("@")
+    for count in range(len(words), 0, -1):
+        path = "@".join(words[:count])
+        if path and (source := _there(path)):
+            return source, "@".join(words[count:])
+    raise CopymcError(f"kernel tree {words[0]!r} does not exist")
+
+
+def _there(path: str) -> Path | None:
+    """The folder or file of that name; CopymcError where nobody may know."""
     try:
         source = Path(path).expanduser()
-        there = bool(path) and (source.is_dir() or source.exists())
+        return source if source.exists() else None
     except (OSError, RuntimeError) as error:  # the second of a `~` without a home
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"kernel tree {path!r} cannot be read: {reason}") from error
-    if not there:
-        raise CopymcError(f"kernel tree {path!r} does not exist")
-    return source
 
 
 def _taken(source: Path, revision: str) -> Tree:
     """The tree of a tarball, of git, or of a folder that git knows nothing of or is absent for."""
-    if not source.is_dir():
+    if source.is_file() and revision:
+        raise CopymcError(f"tarball {str(source)!r} has no revisions: leave out @{revision}")
+    if source.is_file():
         return _from_tarball(source)
+    if not source.is_dir():
+        raise CopymcError(f"kernel tree {str(source)!r} is neither a folder nor a tarball")
     if revision or ((source / ".git").exists() and shutil.which("git")):
         return _from_git(source, revision)
     return _from_folder(source)
@@ -164,7 +174,8 @@ def _from_tarball(source: Path) -> Tree:
                 if len(files) == len(FILES):
                     break
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or str(error).partition(":\n")[0]
+        raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {reason}") from error
     return Tree(f"linux-{version}", files)
 
 
