@@ -208,7 +208,8 @@ SAMPLES = {
 
 FORMATS = {"plot": "pdf", "report": "json", "compare": "json"}
 ONE_VALUE = {"--help", "--residency"}  # no second value to tell from the default
-TAKEN_ALONE = {"--preset", "--contract"}  # a comparison of files cannot tell them from the default
+TAKEN_ALONE = {"--preset"}  # a comparison of files cannot tell it from the default
+TREE = ("--linux", "t", "--symbol", "s")  # without which some options have no sense
 
 
 def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[str, ...]]:
@@ -241,8 +242,8 @@ def changed(before: Request, after: Request) -> set[str]:
     "words",
     [
         ("info",),
-        ("run", "--linux", "t"),
-        ("verify", "--linux", "t"),
+        ("run", *TREE),
+        ("verify", *TREE),
         ("report", "a"),
         ("plot", "a"),
     ],
@@ -256,7 +257,7 @@ def test_every_option_lands_in_exactly_one_field(
     assert {option for option, names in landed.items() if len(names) != 1} == set()
 
 
-@pytest.mark.parametrize("words", [("compare", "a", "b"), ("compare", "--linux", "t")])
+@pytest.mark.parametrize("words", [("compare", "a", "b"), ("compare", *TREE)])
 def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,12 +276,19 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
     ("words", "hint"),
     [
         ("run --size 4X", "size '4X'"),
-        ("run --size=", "size ''"),
+        ("run --size=", "--size is empty: give it a value"),
         ("run --delta 5000", "delta '5000'"),
         ("run --src-offset y", "src_offset 'y'"),
         ("run --affinity x", "--affinity 'x' is not a list of CPUs"),
         ("run --processes 0", "argument --processes: '0' is not a whole number"),
+        ("run --affinity 1,x", "--affinity '1,x' is not a list of CPUs"),
+        ("run --kernel memcpy,,fragile", "list 'memcpy,,fragile' has an empty name"),
         ("run --patch p", "--patch needs a --linux"),
+        ("run --features erms", "--features needs a --linux"),
+        ("verify --features erms", "--features needs a --linux"),
+        ("compare --features erms", "--features needs a --linux"),
+        ("run --linux t --contract plain", "--contract needs a --symbol"),
+        ("compare a b --contract plain", "--contract is for a comparison"),
         ("report a --geometry q", "geometry 'q' is not one of"),
         ("compare a b --margin x", "argument --margin: 'x' is not a percentage"),
         ("compare a b --copy-env", "--copy-env is for a comparison"),
@@ -291,6 +299,66 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
 def test_a_wrong_value_is_refused_before_any_stage_starts(words: str, hint: str) -> None:
     with pytest.raises(CopymcError, match=re.escape(hint)):
         parse(words.split())
+
+
+TAKERS = [(command, option) for command in ("run", "verify", "compare", "report", "plot")
+          for option, sample in {**SAMPLES, "--format": "png"}.items() if sample]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_an_empty_text_of_any_option_is_an_error_that_names_it(text: str) -> None:
+    refused = set()
+    for command, option in TAKERS:
+        with pytest.raises(CopymcError) as error:
+            parse((command, "file", option, text))
+        if "unrecognized arguments" not in str(error.value):
+            assert str(error.value) == f"{option} is empty: give it a value, or leave it out"
+            refused.add(option)
+    assert refused >= {*SAMPLES} - {option for option, sample in SAMPLES.items() if not sample}
+
+
+@pytest.mark.parametrize("command", ["report", "plot", "compare"])
+def test_an_empty_name_of_a_file_is_an_error(command: str) -> None:
+    with pytest.raises(CopymcError, match="is empty: give it a value"):
+        parse((command, "a", ""))
+
+
+@pytest.mark.parametrize("option", ["--delta", "--src-offset", "--dst-offset", "--del"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_list_may_begin_with_a_negative_number(option: str, joined: bool) -> None:
+    words = (f"{option}=-64,8",) if joined else (option, "-64,8")
+    request = parse(("run", *words, "--seed", "5"))
+    assert isinstance(request, RunRequest)
+    assert {(4032, 8), ()} == {
+        request.cases.deltas, request.cases.src_offsets, request.cases.dst_offsets
+    }  # fmt: skip
+    assert request.effort.seed == 5
+
+
+@pytest.mark.parametrize(
+    "words", [("report", "--", "--delta", "-64"), ("report", "--delta", "-6", "--", "-7", "--x")]
+)
+def test_what_follows_two_dashes_is_a_file_whatever_it_begins_with(words: Sequence[str]) -> None:
+    request = parse(words)
+    assert isinstance(request, ReportRequest)
+    assert list(map(str, request.files)) == list(words[words.index("--") + 1 :])
+
+
+@pytest.mark.parametrize("option", ["--output", "--linux", "--mix", "--patch"])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a" * 256, "256 bytes: Linux names have 255"),
+        ("a/" + "é" * 128, "256 bytes: Linux names have 255"),
+        ("a/" * 2048 + "a", "4097 bytes: Linux paths have 4095"),
+    ],
+)
+def test_a_name_that_linux_cannot_have_is_refused_in_a_short_line(
+    option: str, name: str, hint: str
+) -> None:
+    with pytest.raises(CopymcError, match=hint) as error:
+        parse(("run", "--linux", "t", option, name))
+    assert len(str(error.value)) < 120
 
 
 def test_a_request_cannot_be_written_to() -> None:

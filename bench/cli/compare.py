@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from bench.cli import measuring
 from bench.cli.files import context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
-from bench.cli.words import note
+from bench.cli.words import note, warn
 from bench.evidence import compare as evidence
 from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
@@ -42,7 +41,7 @@ def _compare_files(request: CompareFiles) -> int:
     margin = MARGIN if request.margin is None else request.margin
     diff = evidence.compare(base, new, request.control, margin, request.cases.kernels)
     for line in diff.warnings:
-        print(f"warning: {line}", file=sys.stderr)
+        warn(line)
     put(_output(diff, request.format), request.output)
     return int(request.fail_above is not None and bool(diff.regressed(100 * request.fail_above)))
 

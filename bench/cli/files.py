@@ -11,14 +11,15 @@ from bench import disk, results
 from bench.cli.requests import Cases
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
-from bench.model import CopymcError, Study
+from bench.mixes import name_of
+from bench.model import SHUFFLED, CopymcError, Study
 from bench.present import markdown, page, plain
 from bench.present.document import Document
 
 
 def context(mixes: Sequence[str]) -> Context:
-    """What the claims ask for: the mixes of these names, or all of a file."""
-    return Context(tuple(mixes))
+    """What the claims ask for: the mixes of these names or files, or all of a results file."""
+    return Context(tuple(map(name_of, mixes)))
 
 
 def selection(cases: Cases) -> Selection:
@@ -58,6 +59,15 @@ def _matching(study: Study, patterns: Sequence[str], missing_ok: Sequence[str]) 
             raise CopymcError(f"kernel {pattern!r} is not in {study.source!r}; there are {there}")
         chosen += matched
     return tuple(dict.fromkeys(chosen))
+
+
+def require_mixes(table: Table, context: Context) -> None:
+    """Ensures that the results file has every mix that was asked for."""
+    there = dict.fromkeys(point.mix for point in table.other(SHUFFLED).points)
+    for mix in context.mixes:
+        if mix not in there:
+            names = f"there are {', '.join(there)}" if there else "it has none"
+            raise CopymcError(f"mix {mix!r} is not in {table.study.source!r}; {names}")
 
 
 def rendered(document: Document, form: str) -> str:

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 
 from bench import results
-from bench.cli.files import beside
 from bench.cli.requests import Environ
 from bench.cli.words import fail, note
 from bench.measure import journal
@@ -57,15 +56,8 @@ class Kept:
     again: str = ""
 
 
-def require_place(path: Path, plot: bool) -> None:
-    """Ensures that a results file, its journal and its plots can be written; CopymcError."""
-    folder = beside(str(path))
-    if plot and (folder == path or (folder.exists() and not folder.is_dir())):
-        which = "the results file" if folder == path else "a file"
-        raise CopymcError(
-            f"--plot draws into the folder {str(folder)!r}, which is {which}: choose another "
-            "--output, that ends with .json.gz"
-        )
+def require_place(path: Path) -> None:
+    """Ensures that a results file and its journal can be written; CopymcError."""
     results.require_writable(path)
     journal.require_new(journal.beside(path))
 

@@ -20,11 +20,11 @@ from bench.cli.files import beside
 from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
 from bench.cli.laps import Laps
-from bench.cli.plot import draw
+from bench.cli.plot import draw, require_folder
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note
+from bench.cli.words import FAILED, fail, note, warn
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
@@ -35,7 +35,7 @@ from bench.measure.journal import Head
 from bench.measure.plan import Options, make_plan
 from bench.measure.protocol import Assignment
 from bench.measure.sweep import base_name
-from bench.mixes import described, read_mix
+from bench.mixes import described, read_mixes
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
 from bench.present import text, timing, verdicts
 
@@ -154,6 +154,9 @@ def _is_whole(request: RunRequest) -> bool:
 def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
     names = tuple(kernel.name for kernel in kernels if kernel.role != "store")
     copies = [name for name in names if name != "null"]
+    if not copies:
+        wanted = ",".join(request.cases.kernels)
+        raise CopymcError(f"--kernel {wanted!r} names no copy: name one, such as fast_string")
     twin = "fast_string" if "fast_string" in copies else copies[0]
     return Options(
         preset=request.effort.preset,
@@ -167,7 +170,7 @@ def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
         deltas=request.cases.deltas or None,
         src_offsets=request.cases.src_offsets or None,
         dst_offsets=request.cases.dst_offsets or None,
-        mixes=tuple(map(read_mix, request.mixes)) or None,
+        mixes=read_mixes(request.mixes) or None,
         processes=request.effort.processes,
     )
 
@@ -210,13 +213,15 @@ def _new(
 
 def _warn(cpu: int, facts: Mapping[str, Scalar]) -> None:
     for line in noise.warnings(cpu, facts):
-        print(f"warning: {line}", file=sys.stderr)
+        warn(line)
 
 
 def _place(request: RunRequest, now: datetime.datetime) -> Path:
     """Where the results go; CopymcError where they or their plots could not be written."""
     path = request.place.output or keeping.free_name(_default_path(_label(request), now))
-    keeping.require_place(path, request.plot)
+    keeping.require_place(path)
+    if request.plot:
+        require_folder(path)
     keeping.mention_unfinished(path.parent)
     return path
 

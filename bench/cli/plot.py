@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,23 @@ def main(request: PlotRequest) -> int:
     if not drawn:
         raise CopymcError("no plot has data in this selection; choose other kernels or sizes")
     return 0
+
+
+def require_folder(path: Path) -> None:
+    """Ensures before a run that its plots can be drawn beside its results file."""
+    folder = beside(str(path))
+    if folder == path:
+        raise CopymcError(
+            f"--plot draws into {str(folder)!r}, which is --output itself: end that in .json.gz"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise CopymcError(
+            f"--plot draws into a folder {str(folder)!r}, which is a file: choose another --output"
+        )
+    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        raise CopymcError(
+            f"--plot draws into {str(folder)!r}, which may not be written: choose another --output"
+        )
 
 
 def _folder(request: PlotRequest, table: Table, number: int) -> Path:
@@ -52,11 +70,16 @@ def draw(table: Table, folder: Path, formats: Sequence[str]) -> int:
 
 def _announce(paths: Iterator[Path]) -> int:
     count = 0
-    try:
-        for path in paths:
-            print(f"plot: {path}")
-            count += 1
-    except OSError as error:
-        name = error.filename or "the folder"
-        raise CopymcError(f"plots: {name!r}: {error.strerror}; choose another --output") from error
+    for path in _written(paths):
+        print(f"plot: {path}")
+        count += 1
     return count
+
+
+def _written(paths: Iterator[Path]) -> Iterator[Path]:
+    """The paths as they are written; CopymcError names one that cannot be."""
+    try:
+        yield from paths
+    except OSError as error:
+        name = error.filename or "a picture"
+        raise CopymcError(f"plots: {name!r}: {error.strerror}; choose another --output") from error

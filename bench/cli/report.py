@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.cli.files import context, put, rendered, require_apart, selected, selection
+from bench.cli.files import (
+    context,
+    put,
+    rendered,
+    require_apart,
+    require_mixes,
+    selected,
+    selection,
+)
 from bench.cli.requests import Cases, ReportRequest
 from bench.evidence import archive
 from bench.evidence.claims import Finding
@@ -30,6 +38,7 @@ def main(request: ReportRequest) -> int:
 
 
 def _report_one(request: ReportRequest, table: Table) -> str:
+    require_mixes(table, context(request.mixes))
     report = _report(request, table)
     if request.format == "json":
         return _json(report)

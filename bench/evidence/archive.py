@@ -67,8 +67,11 @@ def kept(path: Path) -> Digest | None:
 
 
 def _place(path: Path, context: Context, selection: Selection) -> Path:
-    """Where the digest is kept."""
-    return cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
+    """Where the digest is kept; without a home a name that no file can have."""
+    name = f"{_key(path, context, selection)}.json"
+    with contextlib.suppress(CopymcError):
+        return cache.folder() / "digests" / name
+    return Path(os.devnull, name)
 
 
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
@@ -106,6 +109,8 @@ def _by_its_run(path: Path) -> Digest | None:
 
 def _key(path: Path, context: Context, selection: Selection) -> str:
     hashed = hashlib.sha256(f"{context!r} {selection!r} {_code()}".encode())
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no second reading
+        raise CopymcError(f"results file {str(path)!r} is no file; name one that `run` wrote")
     try:
         with path.open("rb") as stream:
             hashed.update(hashlib.file_digest(stream, "sha256").digest())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench import __version__
 from bench.cli.grammar import records, values
@@ -32,6 +31,14 @@ _PARTS = {
 
 
 class _Parser(argparse.ArgumentParser):
+    def add_argument(self, *names: Any, **words: Any) -> argparse.Action:
+        """An argument; an empty text of it is an error that names it."""
+        action = super().add_argument(*names, **words)
+        if action.nargs != 0:
+            named = names[-1] if action.option_strings else str(action.metavar)
+            action.type = values.given(named, words.get("type", str))
+        return action
+
     def error(self, message: str) -> NoReturn:
         """Usage errors are one line like all others."""
         raise CopymcError(f"{message}; see `{self.prog} --help`")
@@ -70,15 +77,15 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     effort.add_argument("--fast", action="store_true", help="half the processes")
     run.add_argument("--affinity", type=values.cpus, metavar="CPUS",
                      help="CPU to measure on; default: the last")  # fmt: skip
-    run.add_argument("--inherit-environ", type=values.variables, metavar="VARS", default=(),
+    run.add_argument("--inherit-environ", type=values.names, metavar="VARS", default=(),
                      help="variables that the workers keep, comma-separated")  # fmt: skip
     run.add_argument("--copy-env", action="store_true", help="the workers keep all variables")
     run.add_argument("--seed", type=values.count, metavar="N",
                      help="repeats the plan of another run")  # fmt: skip
     run.add_argument("--label", help="last part of the results file's name; default: the preset")
-    run.add_argument("--output", type=Path, metavar="FILE",
+    run.add_argument("--output", type=values.path, metavar="FILE",
                      help="results file; packed if it ends with .gz")  # fmt: skip
-    run.add_argument("--resume", type=Path, metavar="FILE",
+    run.add_argument("--resume", type=values.path, metavar="FILE",
                      help="go on with the run of this journal or interrupted results file",
                      )  # fmt: skip
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
@@ -103,7 +110,8 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(compare: argparse.ArgumentParser) -> None:
-    compare.add_argument("files", nargs="*", type=Path, metavar="BASE NEW", help="results files")
+    compare.add_argument("files", nargs="*", type=values.path, metavar="BASE NEW",
+                         help="results files")  # fmt: skip
     compare.add_argument("--control", metavar="KERNEL",
                          help="kernel to whose time all are set, or none; default: memcpy",
                          )  # fmt: skip
@@ -129,14 +137,14 @@ def _add_report(report: argparse.ArgumentParser) -> None:
     report.add_argument("--format", choices=(*_FORMATS, "readme"), default="text",
                         help="default: text; readme: the block of answers that README.md shows",
                         )  # fmt: skip
-    report.add_argument("--output", type=Path, help="write there instead of standard output")
+    report.add_argument("--output", type=values.path, help="write there instead of standard output")
     _add_mix(report)
     report.set_defaults(record=records.report)
 
 
 def _add_plot(plot: argparse.ArgumentParser) -> None:
     _add_files(plot)
-    plot.add_argument("--output", type=Path, help="folder; default: beside the results file")
+    plot.add_argument("--output", type=values.path, help="folder; default: beside the results file")
     plot.add_argument("--format", choices=("png", "svg", "pdf"), action="append",
                       help="default: png and svg; can be repeated")  # fmt: skip
     plot.set_defaults(record=records.plot)
@@ -146,7 +154,8 @@ def _add_plot(plot: argparse.ArgumentParser) -> None:
 
 
 def _add_files(stage: argparse.ArgumentParser, count: str = "+") -> None:
-    stage.add_argument("files", nargs=count, type=Path, metavar="FILE", help="that `run` wrote")
+    stage.add_argument("files", nargs=count, type=values.path, metavar="FILE",
+                       help="that `run` wrote")  # fmt: skip
     _add_kernel(stage, "all")
     stage.add_argument("--size", type=parse_sizes, default=(), metavar="LIST",
                        help="such as 64,4K or 1K..1M; default: all")  # fmt: skip
@@ -172,19 +181,22 @@ def _add_offsets(stage: argparse.ArgumentParser) -> None:
 
 
 def _add_trees(stage: argparse.ArgumentParser) -> None:
-    tree_help = "routines of a kernel tree, a revision of it or a tarball; repeatable"
-    stage.add_argument("--linux", metavar="TREE[@REV]", action="append", default=[], help=tree_help)
-    stage.add_argument("--patch", type=Path, metavar="FILE", help="applied to the last --linux")
+    about = "routines of a kernel tree, a revision of it or a tarball; repeatable"
+    stage.add_argument("--linux", type=values.path_text, metavar="TREE[@REV]",
+                       action="append", default=[], help=about)  # fmt: skip
+    stage.add_argument("--patch", type=values.path, metavar="FILE",
+                       help="applied to the last --linux")  # fmt: skip
     stage.add_argument("--features", type=values.names, metavar="WORD,...",
                        help="assemble the trees for these")  # fmt: skip
     stage.add_argument("--symbol", metavar="NAME", action="append", default=[],
                        help="a function of the trees that copymc does not know")  # fmt: skip
-    stage.add_argument("--contract", choices=("plain", "uncopied", "status"), default="uncopied",
-                       help="what the functions of --symbol promise")  # fmt: skip
+    stage.add_argument("--contract", choices=("plain", "uncopied", "status"),
+                       help="what those functions promise; default: uncopied")  # fmt: skip
 
 
 def _add_mix(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("--mix", metavar="NAME|FILE", action="append", default=[],
+    stage.add_argument("--mix", type=values.path_text, metavar="NAME|FILE",
+                       action="append", default=[],
                        help=f"{', '.join(m.name for m in (*MIXES, *RANGES))} or a bpftrace "
                        "histogram; repeatable; default: all the names",
                        )  # fmt: skip

@@ -74,8 +74,12 @@ def _trees(words: Namespace) -> Trees:
         raise CopymcError("--symbol needs a --linux to look in")
     if words.patch and not words.linux:
         raise CopymcError("--patch needs a --linux to apply to")
-    symbols = tuple(words.symbol)
-    return Trees(tuple(words.linux), words.patch, words.features, symbols, words.contract)
+    if words.features and not words.linux:
+        raise CopymcError("--features needs a --linux to assemble for them")
+    if words.contract and not words.symbol:
+        raise CopymcError("--contract needs a --symbol that promises it")
+    symbols, contract = tuple(words.symbol), words.contract or Trees().contract
+    return Trees(tuple(words.linux), words.patch, words.features, symbols, contract)
 
 
 def _processes(words: Namespace) -> int | None:
@@ -100,7 +104,8 @@ def verify(words: Namespace) -> VerifyRequest:
 
 
 _OF_TREES = ("plot", "verify", "timing", "seed", "mix", "processes", "rigorous", "fast", "label",
-             "symbol", "resume", "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
+             "symbol", "contract", "resume", "features", "affinity", "inherit_environ",
+             "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
