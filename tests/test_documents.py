@@ -24,7 +24,7 @@ from bench.model import CopymcError, Point, Study
 from bench.present import hover, markdown, page, plain, report, reviewers
 from bench.present.document import Document, Grid, Paragraph, Picture, Section, Verbatim
 from tests import conftest
-from tests.test_cli import copymc
+from tests.program import copymc
 
 KERNELS = ("null", "memcpy", "fast_string", "fragile", "mcsafe_unrolled", "fast_string:twin")
 

@@ -12,7 +12,7 @@ from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
 from bench.measure.verify import Row, check_kernel
 from bench.model import PHASES, CopymcError, Kernel
-from tests.test_cli import copymc
+from tests.program import copymc
 
 GUARD = SOURCES[:1]
 
@@ -54,7 +54,7 @@ def named(kernels: tuple[Kernel, ...], name: str) -> Kernel:
 
 
 def by_side(kernel: Kernel) -> dict[str, Row]:
-    return {row.side: row for row in check_kernel(kernel, 1, GUARD, small=True)}
+    return {row.side: row for row in check_kernel(kernel, 1, GUARD, thin=3)}
 
 
 def test_every_routine_of_a_real_tree_copies_right_at_every_phase(

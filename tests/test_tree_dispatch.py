@@ -18,7 +18,7 @@ from bench.machine.linux_tree import Tree
 from bench.measure.verify import Row, check_kernel
 from bench.model import PHASES, CopymcError, Kernel
 from tests.conftest import DEBIAN, debian_tree
-from tests.test_cli import copymc
+from tests.program import copymc
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -171,7 +171,7 @@ def kernels_of(tree: Tree, features: list[str] | None = None) -> dict[str, Kerne
 
 
 def checked(kernel: Kernel) -> dict[str, Row]:
-    return {row.side: row for row in check_kernel(kernel, 1, GUARD, small=True)}
+    return {row.side: row for row in check_kernel(kernel, 1, GUARD, thin=3)}
 
 
 def tallied(kernel: Kernel, side: str) -> Tally:

@@ -20,7 +20,7 @@ from bench.measure import verify
 from bench.measure.payload import Payload, indistinguishable, payload
 from bench.model import PHASES, CopymcError, Kernel
 from bench.present import verdicts
-from tests.test_cli import copymc
+from tests.program import copymc
 
 USABLE = [source for source in SOURCES if source.probe() is None and not source.lethal]
 COUNTING = [k for k in catalog.available() if k.role == "copy" and k.contract == "uncopied"]
@@ -30,7 +30,7 @@ COUNTING = [k for k in catalog.available() if k.role == "copy" and k.contract ==
 def test_our_kernels_keep_their_contract_with_every_entry_taken(
     kernel: Kernel,
 ) -> None:
-    for row in verify.check_kernel(kernel, 1, USABLE, small=True):
+    for row in verify.check_kernel(kernel, 1, USABLE, thin=3):
         assert row.first is None
         assert row.hit == row.entries
         assert row.granularity == 1
@@ -39,7 +39,7 @@ def test_our_kernels_keep_their_contract_with_every_entry_taken(
 
 @pytest.mark.parametrize("name", ["memcpy", "memcpy_orig"])
 def test_plain_kernels_are_shown_to_promise_nothing(name: str) -> None:
-    rows = verify.check_kernel(catalog.find(name), 0, USABLE[:1], small=True)
+    rows = verify.check_kernel(catalog.find(name), 0, USABLE[:1], thin=3)
     for row in rows:
         assert row.tally.mismatches == 0
         assert row.tally.escaped == row.tally.faulted > 0
@@ -48,12 +48,12 @@ def test_plain_kernels_are_shown_to_promise_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fast_string", "fragile", "mcsafe_unrolled"])
 def test_safe_kernels_touch_bad_source_bytes_once(name: str) -> None:
-    for row in verify.check_kernel(catalog.find(name), 0, USABLE[:1], small=True):
+    for row in verify.check_kernel(catalog.find(name), 0, USABLE[:1], thin=3):
         assert row.tally.watched_most <= 1
 
 
 def test_movsq_touches_them_twice_and_is_not_called_safe() -> None:
-    rows = verify.check_kernel(catalog.find("movsq"), 0, USABLE[:1], small=True)
+    rows = verify.check_kernel(catalog.find("movsq"), 0, USABLE[:1], thin=3)
     assert max(row.tally.watched_most for row in rows) == 2
     assert not catalog.find("movsq").safe
 
