@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from bench import cli
@@ -46,12 +47,18 @@ def inside(*words: str, cwd: Path | None = None) -> Done:
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("default")
+        warnings.showwarning = _warn
         status = _status(lambda: cli.main(words))
     texts = []
     for stream in (out, errors):
         stream.flush()
         texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
     return subprocess.CompletedProcess(["copymc", *words], status, *texts)
+
+
+def _warn(*words: Any) -> None:
+    """Writes a warning (message, category, file, line and more) where the program's would be."""
+    sys.stderr.write(warnings.formatwarning(*words[:4]))
 
 
 def _status(main: Callable[[], int]) -> int:
