@@ -45,14 +45,14 @@ def inside(*words: str, cwd: Path | None = None) -> Done:
         mock.patch.object(sys, "stderr", errors),
         kept(),
         warnings.catch_warnings(),
+        mock.patch.object(warnings, "showwarning", _warn),
     ):
         warnings.simplefilter("default")
-        warnings.showwarning = _warn
         status = _status(lambda: cli.main(words))
     texts = []
     for stream in (out, errors):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        texts.append(stream.buffer.getvalue().decode())
     return subprocess.CompletedProcess(["copymc", *words], status, *texts)
 
 

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,7 @@ from bench.evidence import archive
 from bench.evidence.claims import CLAIMS, Context, judge
 from bench.evidence.digest import Digest, by_generation
 from bench.evidence.estimates import Selection, Table
-from bench.machine.faults.area import FaultSource
-from bench.measure import verify
-from bench.measure.verify import Progress, check_kernel
-from bench.model import CopymcError, Kernel, Point, Study
+from bench.model import CopymcError, Point, Study
 from bench.present import hover, markdown, page, plain, report, reviewers
 from bench.present.document import Document, Grid, Paragraph, Picture, Section, Verbatim
 from tests import conftest
@@ -363,13 +359,8 @@ def test_plots_and_reports_take_a_geometry(file: Path, tmp_path: Path) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_a_run_stores_what_verify_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def thinly(
-        kernels: Sequence[Kernel], faults: Sequence[FaultSource], *_: object
-    ) -> Iterator[Progress]:
-        yield Progress(1, 1, check_kernel(kernels[0], 0, faults[:1], thin=7))
-
-    monkeypatch.setattr(verify, "verify", thinly)  # the whole check is run by test_verify.py
+@pytest.mark.usefixtures("thin_verify")
+def test_a_run_stores_what_verify_found(tmp_path: Path) -> None:
     path = tmp_path / "v.json.gz"
     done = inside("run", "--kernel", "fast_string", "--size", "64", "--delta", "0", "--processes",
                   "1", "--verify", "--output", str(path))  # fmt: skip

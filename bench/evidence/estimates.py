@@ -98,8 +98,10 @@ class Table:
         for case, columns in by_case.items():
             for column, m in columns:
                 line = values[case.kernel][self._rows[case.point], column, : len(m.values)]
-                offsets = dither.of(f"{case.name} {processes[column].index}", len(line))
-                line[:] = np.array(m.values) + steps[column] / m.loops * offsets
+                line[:] = m.values
+                if steps[column]:
+                    offsets = dither.of(f"{case.name} {processes[column].index}", len(line))
+                    line += steps[column] / m.loops * offsets
                 if m.rejected:
                     line[list(m.rejected)] = np.nan
         return values
