@@ -24,7 +24,7 @@ from bench.model import CopymcError, Point, Study
 from bench.present import hover, markdown, page, plain, report, reviewers
 from bench.present.document import Document, Grid, Paragraph, Picture, Section, Verbatim
 from tests import conftest
-from tests.test_cli import copymc
+from tests.program import copymc, inside
 
 KERNELS = ("null", "memcpy", "fast_string", "fragile", "mcsafe_unrolled", "fast_string:twin")
 
@@ -42,6 +42,11 @@ def one_study(**facts: str) -> Study:
     return conftest.made_up(KERNELS, points, costs, facts=facts)
 
 
+def little(**facts: str) -> Study:
+    """The least of a study that a report has tables and figures of: those are dear to draw."""
+    return conftest.made_up(KERNELS[1:4], conftest.grid([64]), costs, facts=facts)
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("results") / "one.json.gz"
@@ -49,10 +54,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_text_is_ascii_in_72_columns_and_ends_with_the_claims(file: Path) -> None:
-    done = copymc("report", str(file))
-    lines = done.stdout.splitlines()
-    assert done.stdout.isascii()
+@pytest.fixture(scope="module")
+def text(file: Path) -> str:
+    """The report of that file as text."""
+    return copymc("report", str(file)).stdout
+
+
+def test_text_is_ascii_in_72_columns_and_ends_with_the_claims(text: str) -> None:
+    lines = text.splitlines()
+    assert text.isascii()
     assert max(len(line) for line in lines if not line.startswith("  copymc run")) <= 72
     assert not any(line.endswith(" ") or "\t" in line for line in lines)
     last = [line for line in lines if line.startswith(("holds: ", "fails: ", "undecided: "))]
@@ -65,9 +75,8 @@ def test_text_is_ascii_in_72_columns_and_ends_with_the_claims(file: Path) -> Non
     ["Made Up", "virtual|bare metal", "glibc 2.99", "copymc run --preset quick --seed 7",
      "0123456789abcdef", "contaminated and left out", "A/A twin", "20 processes"],
 )  # fmt: skip
-def test_text_says_where_how_and_how_well_it_was_measured(file: Path, words: str) -> None:
-    output = " ".join(copymc("report", str(file)).stdout.split())
-    assert re.search(words, output)
+def test_text_says_where_how_and_how_well_it_was_measured(text: str, words: str) -> None:
+    assert re.search(words, " ".join(text.split()))
 
 
 def test_the_command_to_repeat_a_run_names_its_seed_once_and_no_place_of_output() -> None:
@@ -257,14 +266,22 @@ def test_the_page_prints(written: Path, tmp_path: Path) -> None:
     assert target.stat().st_size > 50_000
 
 
-@pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Files of four machines, named so that their order is not that of generations."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files of four machines, named so that their order is not that of age."""
+    folder = tmp_path_factory.mktemp("machines")
     families = {"a": "26-2", "b": "6-85", "c": "25-17", "d": "6-62"}
     for name, family in families.items():
         study = one_study(cpu_family=family, cpu_model_name=f"CPU {name}")
-        results.save(study, tmp_path / f"{name}.json.gz")
+        results.save(study, folder / f"{name}.json.gz")
+    return folder
+
+
+@pytest.fixture
+def fleet(machines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Copies of them that a test may change, and a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(machines, tmp_path, dirs_exist_ok=True)
     return sorted(tmp_path.glob("*.json.gz"))
 
 
@@ -281,10 +298,14 @@ def test_many_files_are_a_matrix_of_claims_ordered_by_generation(fleet: list[Pat
     assert " ".join(rows).count("fails") == 4
 
 
+FEW = ("--kernel", "fast_string,fragile", "--size", "64", "--delta", "0", "--format", "svg")
+"""A selection whose plots are drawn quickly."""
+
+
 def test_many_files_have_json_and_a_plot(fleet: list[Path], tmp_path: Path) -> None:
     answer = json.loads(copymc("report", *map(str, fleet), "--format", "json").stdout)
     assert [Path(entry["file"]).name[0] for entry in answer["files"]] == ["a", "b", "c", "d"]
-    done = copymc("plot", *map(str, fleet), "--output", str(tmp_path / "p"), "--format", "svg")
+    done = copymc("plot", *map(str, fleet[:2]), "--output", str(tmp_path / "p"), *FEW)
     assert (tmp_path / "p" / "across_machines.svg").exists(), done.stderr
     assert (tmp_path / "p" / "a" / "throughput.svg").exists()
 
@@ -329,8 +350,8 @@ def test_plots_and_reports_take_a_geometry(file: Path, tmp_path: Path) -> None:
     output = copymc("report", str(file), "--geometry", "1..15").stdout
     assert "(delta 8), hot" in output
     assert "delta 64, hot" not in output
-    words = ("plot", str(file), "--geometry", "0,64n", "--output", str(tmp_path), "--format", "svg")
-    assert copymc(*words).returncode == 0
+    words = ("--geometry", "0,64n", "--kernel", "fast_string,fragile", "--format", "svg")
+    assert copymc("plot", str(file), *words, "--output", str(tmp_path)).returncode == 0
     text = (tmp_path / "throughput.svg").read_text()
     assert "delta 64n" in text
     assert "delta 1..15" not in text
@@ -338,9 +359,10 @@ def test_plots_and_reports_take_a_geometry(file: Path, tmp_path: Path) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
+@pytest.mark.usefixtures("thin_verify")
 def test_a_run_stores_what_verify_found(tmp_path: Path) -> None:
     path = tmp_path / "v.json.gz"
-    done = copymc("run", "--kernel", "fast_string", "--size", "64", "--delta", "0", "--processes",
+    done = inside("run", "--kernel", "fast_string", "--size", "64", "--delta", "0", "--processes",
                   "1", "--verify", "--output", str(path))  # fmt: skip
     assert done.returncode == 0, done.stderr
     stored = json.loads(str(results.load(path).metadata["verified"]))
@@ -374,15 +396,14 @@ FORMS = ("text", "markdown", "html", "json")
     ],
 )
 def test_odd_metadata_breaks_no_report(form: str, facts: dict[str, str], tmp_path: Path) -> None:
-    study = conftest.made_up(KERNELS, conftest.grid([64, 256], (0, 8)), costs, facts=facts)
-    output = report_of(study, tmp_path, "--format", form, "--cases")
+    output = report_of(little(**facts), tmp_path, "--format", form, "--cases")
     if form == "text":
         assert max(len(line) for line in output.splitlines() if "copymc run" not in line) <= 72
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_without_metadata_says_unknown(form: str, tmp_path: Path) -> None:
-    study = Study({}, one_study().processes, "")
+    study = Study({}, little().processes, "")
     output = report_of(study, tmp_path, "--format", form)
     assert "None" not in output
     assert form == "json" or "unknown" in output
@@ -432,7 +453,7 @@ def test_files_of_one_name_have_plots_of_their_own(fleet: list[Path], tmp_path: 
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "r.json.gz").write_bytes(file.read_bytes())
     files = [str(tmp_path / folder / "r.json.gz") for folder in ("m1", "m2")]
-    done = copymc("plot", *files, "--output", str(tmp_path / "p"), "--format", "svg")
+    done = copymc("plot", *files, "--output", str(tmp_path / "p"), *FEW)
     lines = [line for line in done.stdout.splitlines() if line.startswith("plot: ")]
     assert len(lines) == len(set(lines))
     assert (tmp_path / "p" / "1-r").is_dir()
@@ -450,15 +471,15 @@ def test_plots_without_data_are_an_error_and_odd_names_are_drawn(
     assert done.returncode == 0, done.stderr
 
 
-def test_a_name_that_no_terminal_shows_is_written_anyway(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_name_that_no_terminal_shows_is_written_anyway(form: str, tmp_path: Path) -> None:
     odd = tmp_path / "x\udcff\x1b[31m.json.gz"
-    odd.write_bytes(file.read_bytes())
-    for form in FORMS:
-        done = copymc("report", str(odd), "--format", form)
-        assert done.returncode == 0, done.stderr
-        assert "\x1b" not in done.stdout
-        target = tmp_path / f"out.{form}"
-        assert copymc("report", str(odd), "--format", form, "--output", str(target)).returncode == 0
+    results.save(little(), odd)
+    done = copymc("report", str(odd), "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    target = tmp_path / f"out.{form}"
+    assert copymc("report", str(odd), "--format", form, "--output", str(target)).returncode == 0
 
 
 def changed(path: Path, before: bytes, after: bytes) -> None:

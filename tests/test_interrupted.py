@@ -369,7 +369,7 @@ def test_a_name_that_the_file_system_cannot_hold_is_refused_before_measuring(
 
 def test_the_longest_name_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 247 + ".json.gz")
-    keeping.require_place(path, plot=True)
+    keeping.require_place(path)
     run = keeping.begin(path, False, head(path.name), Environ())
     assert keeping.keep(run, study().processes, "").study.source == str(path)
     assert os.listdir(tmp_path) == [path.name]
@@ -400,7 +400,7 @@ def test_plots_into_the_results_file_are_refused_before_the_run(
     (tmp_path / "b").touch()
     for name in ("a", "b.json.gz"):
         line = refused(capsys, *ONE, "--plot", "--output", str(tmp_path / name))
-        assert "--plot draws into the folder" in line
+        assert "--plot draws into" in line
     assert os.listdir(tmp_path) == ["b"]
 
 

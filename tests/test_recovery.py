@@ -45,7 +45,7 @@ def test_flagged_completes_sets_its_flag_and_invents_zeroes(areas: tuple[Armed, 
 
 
 def test_flagged_keeps_its_contract_on_every_case() -> None:
-    for row in check_kernel(KERNELS["flagged"], 0, [GuardPage()], small=True):
+    for row in check_kernel(KERNELS["flagged"], 0, [GuardPage()], thin=7):
         assert row.first is None
         assert row.granularity is None
         assert row.tally.faulted > 1000

@@ -27,6 +27,9 @@ FILES = (
 """The files whose routines are taken; an era lacks some of them."""
 
 _LARGEST = 1 << 20  # bytes; none of these files comes near
+_ARCH = "arch/x86/"
+"""The folder of all FILES. A tarball has each folder in one piece, as tar walks a tree: what
+lies behind this one, nine tenths of a kernel, need not be unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,13 @@ def _first_line(said: bytes) -> str:
 def _from_tarball(source: Path) -> Tree:
     """The files of a tarball, wherever its top folder is; nothing is unpacked."""
     files: dict[str, bytes] = {}
-    version = "unknown"
+    version = ""
     try:
         with tarfile.open(source) as tar:
             for member in tar:
-                path = PurePosixPath(member.name)
-                inside = str(PurePosixPath(*path.parts[1:]))
+                inside = str(PurePosixPath(*PurePosixPath(member.name).parts[1:]))
+                if files and version and not inside.startswith(_ARCH):
+                    break
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is None or member.size > _LARGEST:
                     continue
@@ -171,12 +175,10 @@ def _from_tarball(source: Path) -> Tree:
                     files[inside] = stream.read()
                 elif inside == "Makefile":
                     version = _version(stream.read())
-                if len(files) == len(FILES):
-                    break
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition(":\n")[0]
         raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {reason}") from error
-    return Tree(f"linux-{version}", files)
+    return Tree(f"linux-{version or 'unknown'}", files)
 
 
 def patched(tree: Tree, patch: Path) -> Tree:
