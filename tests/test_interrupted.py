@@ -26,7 +26,7 @@ from bench.measure.journal import Head
 from bench.measure.protocol import Assignment
 from bench.model import CopymcError, Plan, Study
 from tests.conftest import study
-from tests.test_cli import copymc
+from tests.program import copymc
 from tests.waiting import ending, watched
 
 ONE = ("run", "--kernel", "memcpy", "--size", "64", "--delta", "0")

@@ -30,6 +30,7 @@ from bench.cli.requests import (
 from bench.machine.contract import CopyCase
 from bench.measure.plan import PRESETS
 from bench.model import CopymcError
+from bench.present.report import PARTS
 
 A, B = Path("a"), Path("b")
 
@@ -135,16 +136,34 @@ def test_compare_of_trees_is_a_run_and_a_limit() -> None:
 def test_report_asks_for_all_that_its_options_say() -> None:
     words = (
         "report a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --geometry 0,src-end "
-        "--format html --output o --cases --mix page"
+        "--format html --output o --claims start-up --cases --losses --all --mix page"
     )
     assert parse(words.split()) == ReportRequest(
         files=(A, B),
         cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "page end of the source")),
         mixes=("page",),
-        all_cases=True,
+        parts=("cases", "losses"),
+        claim="start-up",
+        whole=True,
         format="html",
         output=Path("o"),
     )
+
+
+def test_what_follows_claims_is_a_name_or_a_file() -> None:
+    for words in ("report a.json.gz --claims", "report --claims a.json.gz"):
+        assert parse(words.split()) == ReportRequest((Path("a.json.gz"),), parts=("claims",))
+    one = ReportRequest((A,), claim="no-slower-than-fragile")
+    assert parse(["report", "a", "--claims", "no-slower-than-fragile"]) == one
+    with pytest.raises(CopymcError, match="report needs a results file"):
+        parse(["report", "--claims"])
+    with pytest.raises(CopymcError, match="takes one name, not start-up, placement"):
+        parse(["report", "a", "--claims", "start-up", "--claims", "placement"])
+
+
+def test_the_parts_of_a_report_are_those_that_the_options_name() -> None:
+    for name in PARTS:
+        assert parse(("report", "a", f"--{name}")) == ReportRequest((A,), parts=(name,))
 
 
 def test_plot_asks_for_all_that_its_options_say() -> None:
@@ -178,6 +197,7 @@ def test_an_effort_is_a_number_of_processes(words: str, processes: int | None) -
 SAMPLES = {
     "--affinity": "1",
     "--case": "size=1",
+    "--claims": "placement",
     "--contract": "plain",
     "--control": "fragile",
     "--delta": "8",
@@ -201,7 +221,9 @@ SAMPLES = {
     "--size": "64",
     "--src-offset": "1",
     "--symbol": "f",
-    **dict.fromkeys(("--allow-lethal", "--cases", "--copy-env", "--fast", "--json"), ""),
+    **dict.fromkeys(("--all", "--cases", "--losses", "--memcpy", "--noise", "--pointers"), ""),
+    **dict.fromkeys(("--recovery", "--repeat", "--reviewers", "--tables"), ""),
+    **dict.fromkeys(("--allow-lethal", "--copy-env", "--fast", "--json"), ""),
     **dict.fromkeys(("--payload", "--plot", "--rigorous", "--timing", "--verify"), ""),
 }
 """A value of each option that is not its default; empty for one that takes none."""

@@ -48,9 +48,9 @@ def planted(default: Mapping[str, float], otherwise: float = 1.0) -> conftest.Co
 
 
 def study(
-    default: Mapping[str, float] = MappingProxyType({}), otherwise: float = 1.0,
+    default: Mapping[str, float] = MappingProxyType({}), *, otherwise: float = 1.0,
     points: list[Point] = EVERYTHING, kernels: tuple[str, ...] = KERNELS, processes: int = 12,
-    noise: float = 0.001, seed: int = 0, **facts: str,
+    noise: float = 0.001, seed: int = 0, facts: Mapping[str, str] = MappingProxyType({}),
 ) -> Study:  # fmt: skip
     return conftest.made_up(kernels, points, planted(default, otherwise), processes=processes,
                             rounds=3, noise=noise, seed=seed, facts=facts)  # fmt: skip
@@ -97,8 +97,8 @@ def test_a_screen_fits_and_its_sentences_are_what_was_planted(seed: int) -> None
     shown = lines(own)
     assert len(shown) <= LINES, f"seed {seed}"
     assert max(map(len, shown)) <= 72, f"seed {seed}"
-    for word, is_so in ((FASTER, lambda by: by < 1), (SLOWER, lambda by: by > 1)):
-        there = {point.size for point in ORDINARY if is_so(truth[point.name])}
+    for word, sign in ((FASTER, -1), (SLOWER, 1)):
+        there = {point.size for point in ORDINARY if sign * (truth[point.name] - 1) > 0}
         told = said(text, word)
         assert told == (there if isinstance(told, set) else len(there)), f"seed {seed}: {text}"
     mixes = [truth[point.name] for point in MIXED]
@@ -119,8 +119,11 @@ def test_a_screen_of_any_file_fits(seed: int) -> None:
         "verified": verified(rng.choice((0, 3)), kernels) if rng.random() < 0.5 else "[",
         "hypervisor": rng.choice(("none", "KVM")),
     }
-    own = study({}, rng.choice((0.3, 1.0, 7.0, 300.0)), points or CHOSEN, kernels,
-                rng.choice((1, 3, 5, 6, 8, 12)), rng.choice((0.0, 0.05, 1.0)), seed, **facts)  # fmt: skip
+    own = study(
+        otherwise=rng.choice((0.3, 1.0, 7.0, 300.0)), points=points or CHOSEN, kernels=kernels,
+        processes=rng.choice((1, 3, 5, 6, 8, 12)), noise=rng.choice((0.0, 0.05, 1.0)), seed=seed,
+        facts=facts,
+    )  # fmt: skip
     for most in (LINES, LINES - 2):
         shown = lines(own, most)
         assert len(shown) <= most, f"seed {seed}"
@@ -229,8 +232,11 @@ def test_a_selection_of_one_size_answers_for_it_alone() -> None:
     assert "unpredictable sizes" in own.missing
 
 
+BROKEN = {"verified": verified(2, ("fast_string", "fragile"))}
+
+
 def test_a_broken_contract_comes_first_and_no_default_is_called_right() -> None:
-    shown = lines(study(otherwise=0.5, verified=verified(2, ("fast_string", "fragile"))))
+    shown = lines(study(otherwise=0.5, facts=BROKEN))
     assert shown[1].startswith("CONTRACT BROKEN by fast_string, fragile in 2.4 M page-fault cases")
     assert "ANSWER  None, as fast_string is wrong. By time alone: rep movsb" in " ".join(
         " ".join(shown).split()
@@ -238,13 +244,14 @@ def test_a_broken_contract_comes_first_and_no_default_is_called_right() -> None:
 
 
 def test_a_contract_is_kept_not_proved_or_damaged() -> None:
-    for stored, words in (
+    cases: tuple[tuple[dict[str, str], str], ...] = (
         ({"verified": verified(0)}, "contract kept in 7.2 M page-fault cases"),
         ({}, "contract not proved (--verify)"),
         ({"verified": "["}, "contract not proved (damaged)"),
         ({"verified": verified(0, ("fragile",))}, "1.2 M page-fault cases, not proved for 3"),
-    ):
-        assert words in "\n".join(lines(study(points=CHOSEN, **stored)))
+    )
+    for stored, words in cases:
+        assert words in "\n".join(lines(study(points=CHOSEN, facts=stored)))
 
 
 def test_a_robbed_cpu_and_a_cut_plan_are_said_and_a_quiet_one_is_not() -> None:
@@ -298,7 +305,7 @@ def test_a_mix_of_one_size_is_not_unpredictable() -> None:
     mixes = [Point(0, 0, 0, form="shuffled", mix=mix) for mix in ("page", "mine", "fleet")]
     shares = [{"low": 64, "high": 64, "weight": 1.0}]
     told = json.dumps({"mine": {"source": "x", "shares": shares}, "fleet": {"source": "y"}})
-    own = study(points=mixes, mixes=told)
+    own = study(points=mixes, facts={"mixes": told})
     kept = sentences.unpredicted(contest(Table(own), "fast_string", "fragile"), own.metadata)
     assert [point.mix for point in kept.points] == ["fleet"]
 
