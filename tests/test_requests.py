@@ -147,12 +147,13 @@ def test_report_asks_for_all_that_its_options_say() -> None:
 
 
 def test_plot_asks_for_all_that_its_options_say() -> None:
-    words = "plot a b --geometry other --format pdf --format svg --output o"
+    words = "plot a b --geometry other --format pdf --format svg --output o --answer"
     assert parse(words.split()) == PlotRequest(
         files=(A, B),
         cases=Cases(geometries=("delta other",)),
         formats=("pdf", "svg"),
         output=Path("o"),
+        answer=True,
     )
 
 
@@ -200,7 +201,7 @@ SAMPLES = {
     "--src-offset": "1",
     "--symbol": "f",
     **dict.fromkeys(("--allow-lethal", "--cases", "--copy-env", "--fast", "--json"), ""),
-    **dict.fromkeys(("--payload", "--plot", "--rigorous", "--verify"), ""),
+    **dict.fromkeys(("--answer", "--payload", "--plot", "--rigorous", "--verify"), ""),
 }
 """A value of each option that is not its default; empty for one that takes none."""
 

@@ -132,6 +132,11 @@ class Table:
             self._others[forms] = Table(self.study, chosen, self._by_case)
         return self._others[forms]
 
+    def once(self) -> Table:
+        """The table of the copies that are made once, with or without a fault."""
+        chosen = Selection(kernels=self.selection.kernels, recovery=True)
+        return Table(self.study, chosen, self._by_case)
+
     def count_points(self) -> int:
         """How many points the choice takes, in every form of calls."""
         everything = replace(self.selection, forms=())
