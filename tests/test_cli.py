@@ -144,9 +144,22 @@ def drawn(tiny: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_plots_are_drawn_in_every_format(drawn: Path) -> None:
-    names = {"throughput", "ratio_to_memcpy", "delta_size_map", "phase_spread"}
+    names = {"answer", "throughput", "delta_size_map", "phase_spread"}
     written = {path.name for path in drawn.iterdir()}
     assert written == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+
+
+def test_plot_answer_draws_only_the_answer(tiny: tuple[Path, str], tmp_path: Path) -> None:
+    done = inside("plot", str(tiny[0]), "--answer", "--output", str(tmp_path / "p"))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {"answer.png", "answer.svg"}
+    chosen = ("--kernel", "memcpy,fast_string", "--output", str(tmp_path / "q"), "--format", "svg")
+    done = inside("plot", str(tiny[0]), *chosen)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: no answer.svg: it needs fast_string and fragile")
+    done = inside("plot", str(tiny[0]), "--answer", *chosen)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "needs fast_string and fragile" in done.stderr
 
 
 def test_plots_of_equal_data_are_equal(

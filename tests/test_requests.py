@@ -167,12 +167,13 @@ def test_the_parts_of_a_report_are_those_that_the_options_name() -> None:
 
 
 def test_plot_asks_for_all_that_its_options_say() -> None:
-    words = "plot a b --geometry other --format pdf --format svg --output o"
+    words = "plot a b --geometry other --format pdf --format svg --output o --answer"
     assert parse(words.split()) == PlotRequest(
         files=(A, B),
         cases=Cases(geometries=("delta other",)),
         formats=("pdf", "svg"),
         output=Path("o"),
+        answer=True,
     )
 
 
@@ -222,7 +223,7 @@ SAMPLES = {
     "--src-offset": "1",
     "--symbol": "f",
     **dict.fromkeys(("--all", "--cases", "--losses", "--memcpy", "--noise", "--pointers"), ""),
-    **dict.fromkeys(("--recovery", "--repeat", "--reviewers", "--tables"), ""),
+    **dict.fromkeys(("--recovery", "--repeat", "--reviewers", "--tables", "--answer"), ""),
     **dict.fromkeys(("--allow-lethal", "--copy-env", "--fast", "--json"), ""),
     **dict.fromkeys(("--payload", "--plot", "--rigorous", "--timing", "--verify"), ""),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.cli.files import beside, require_apart, selected, selection
 from bench.cli.requests import PlotRequest
+from bench.cli.words import note
 from bench.evidence import archive
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Table
@@ -20,8 +21,12 @@ def main(request: PlotRequest) -> int:
     require_apart(request.output, request.files)
     drawn = 0
     for number, table in enumerate(selected(request.files, request.cases), 1):
-        drawn += draw(table, _folder(request, table, number), request.formats)
-    if len(request.files) > 1:
+        folder = _folder(request, table, number)
+        if request.answer:
+            drawn += len(_announce(plots.draw_answer(table, folder, request.formats)))
+        else:
+            drawn += draw(table, folder, request.formats)
+    if len(request.files) > 1 and not request.answer:
         drawn += _draw_across(request)
     if not drawn:
         raise CopymcError("no plot has data in this selection; choose other kernels or sizes")
@@ -58,22 +63,26 @@ def _folder(request: PlotRequest, table: Table, number: int) -> Path:
 def _draw_across(request: PlotRequest) -> int:
     digests = list(archive.digests(request.files, Context(), selection(request.cases)))
     folder = request.output or request.files[0].parent
-    return _announce(plots.draw_across(digests, folder, request.formats))
+    return len(_announce(plots.draw_across(digests, folder, request.formats)))
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> int:
     """Draws every plot and names each file; how many. CopymcError where the folder is a file."""
     if folder.exists() and not folder.is_dir():
         raise CopymcError(f"plots: {str(folder)!r} is a file; choose another --output")
-    return _announce(plots.draw(table, folder, formats))
+    drawn = _announce(plots.draw(table, folder, formats))
+    if drawn and not any(path.stem == "answer" for path in drawn):
+        note(f"no answer.{formats[0]}: it needs {' and '.join(plots.ANSWERED)} at a size of both")
+    return len(drawn)
 
 
-def _announce(paths: Iterator[Path]) -> int:
-    count = 0
+def _announce(paths: Iterator[Path]) -> list[Path]:
+    """Names each path as it comes; all of them."""
+    drawn = []
     for path in _written(paths):
         print(f"plot: {path}")
-        count += 1
-    return count
+        drawn.append(path)
+    return drawn
 
 
 def _written(paths: Iterator[Path]) -> Iterator[Path]:

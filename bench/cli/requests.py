@@ -222,12 +222,19 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlotRequest:
-    """`copymc plot`: pictures in each of the formats; None: beside the results file."""
+    """`copymc plot`: pictures in each of the formats.
+
+    Attributes:
+        output: None: beside the results file.
+        answer: draw the figure for a mail alone.
+
+    """
 
     files: tuple[Path, ...]
     cases: Cases = Cases()
     formats: tuple[str, ...] = ("png", "svg")
     output: Path | None = None
+    answer: bool = False
 
 
 Request = (

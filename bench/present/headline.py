@@ -16,26 +16,35 @@ from bench.present.answer import QUIRK, SUBJECT
 from bench.present.text import many
 from bench.units import format_range
 
+_NAMED = f"{SUBJECT} (rep movsb)"
 _MANY = 2  # stretches of sizes beyond which they are counted, not named
 
 
 def headline(table: Table) -> tuple[str, ...]:
     """What is proved of the default against the quirk; no sentence without both kernels."""
-    return tuple(_sentences(table)) if table.has(SUBJECT, QUIRK) else ()
+    if not table.has(SUBJECT, QUIRK):
+        return ()
+    count = len(table.study.processes)
+    if count < LEAST:
+        return (f"{_NAMED} against {QUIRK}: {many(count, 'process')} cannot prove a difference, "
+                f"{LEAST} can",)  # fmt: skip
+    return tuple(_sentences(table))
 
 
 def _sentences(table: Table) -> Iterator[str]:
     """Ordinary pointers, sizes that nobody knows, the worst pointers."""
     ordinary, shuffled = table.other(ORDINARY), table.other(SHUFFLED)
     if own := _duel(ordinary, by_size(ordinary, ORDINARY)):
-        yield f"Ordinary pointers: {SUBJECT} (rep movsb) is {outcome(own, table, f' than {QUIRK}')}"
+        yield f"Ordinary pointers: {_NAMED} {outcome(own, f' than {QUIRK}')}"
     else:
-        yield f"{SUBJECT} (rep movsb) against {QUIRK}: ordinary pointers are not measured"
+        yield f"{_NAMED} against {QUIRK}: ordinary pointers are not measured"
     if own := _duel(shuffled, by_range(shuffled)):
-        yield f"Sizes shuffled: {outcome(own, table, cases='in range')}"
+        yield f"Sizes shuffled: {outcome(own, cases='in range')}"
     worst = worst_class(table, SUBJECT, QUIRK)
-    if worst and (own := _duel(table, by_size(table, worst.geometry))):
-        yield f"{pointers(worst)}: {outcome(own, table)}"
+    if worst and not worst.is_proved:
+        yield "At no chosen pointers is a loss proved"
+    elif worst and (own := _duel(table, by_size(table, worst.geometry))):
+        yield f"{pointers(worst)}: {outcome(own)}"
 
 
 def _duel(table: Table, groups: dict[tuple[int, int], list[int]]) -> Duel | None:
@@ -46,24 +55,25 @@ def _duel(table: Table, groups: dict[tuple[int, int], list[int]]) -> Duel | None
 
 def pointers(worst: Worst) -> str:
     """What to call the class of pointers with the worst loss."""
-    word = "Worst pointers" if worst.is_proved else "Pointers without a proved loss"
+    word = "Worst pointers" if worst.is_proved else "No loss proved; largest ratio"
     return f"{word} ({worst.geometry})"
 
 
-def outcome(own: Duel, table: Table, than: str = "", cases: str = "at size") -> str:
-    """Where faster, where slower, where open: `faster from 8 B to 1 MiB (1.2x to 4.6x)`."""
-    parts = []
+def outcome(own: Duel, than: str = "", cases: str = "at size") -> str:
+    """Where faster, where slower, where open: `faster from 8 B to 1 MiB (1.2x to 4.6x)`.
+
+    cases: preposition and name of a case.
+    """
+    parts: list[str] = []
     for word, chosen, factors in (("faster", own.faster, 1 / own.ratio.mid),
                                   ("slower", own.slower, own.ratio.mid)):  # fmt: skip
         if chosen.any():
-            than_, than = than, ""
+            who = "" if parts else than
             span = factors[chosen].min(), factors[chosen].max()
-            parts.append(f"{word}{than_} {_where(own, chosen, cases)} ({_factors(*span)})")
+            parts.append(f"{word}{who} {_where(own, chosen, cases)} ({_factors(*span)})")
     if not parts:
         word, noun = cases.split()
-        count = len(table.study.processes)
-        few = f", as {many(count, 'process')} are too few" if count < LEAST else ""
-        return f"not proved faster or slower{than} by {MARGIN:.0%} {word} any {noun}{few}"
+        return f"not proved faster or slower{than} by {MARGIN:.0%} {word} any {noun}"
     if own.open.any():
         parts.append(f"open {_where(own, own.open, cases)}")
     return ", ".join(parts)

@@ -147,6 +147,7 @@ def _add_plot(plot: argparse.ArgumentParser) -> None:
     plot.add_argument("--output", type=values.path, help="folder; default: beside the results file")
     plot.add_argument("--format", choices=("png", "svg", "pdf"), action="append",
                       help="default: png and svg; can be repeated")  # fmt: skip
+    plot.add_argument("--answer", action="store_true", help="only the figure for a mail")
     plot.set_defaults(record=records.plot)
 
 

@@ -173,4 +173,5 @@ def plot(words: Namespace) -> PlotRequest:
         cases=_cases_of_files(words),
         formats=tuple(words.format or ("png", "svg")),
         output=words.output,
+        answer=words.answer,
     )

@@ -46,8 +46,9 @@ def figure(digests: Sequence[Digest]) -> Figure | None:
     across = min(_COLUMNS, len(geometries))
     fig, axes = style.grid(len(geometries), across, _ROW * len(ordered) + 0.42, WIDTH)
     for axis, name, own in zip(axes, geometries, cells, strict=True):
-        image = show(axis, own, np.zeros(own.shape, dtype=bool))
-        draw_numbers(axis, own, size=6.5)
+        is_grey = np.zeros(own.shape, dtype=bool)  # a digest keeps no verdicts of its cells
+        image = show(axis, own, is_grey)
+        draw_numbers(axis, own, is_grey)
         axis.set_title(name, fontsize=8.5, pad=3)
     _labels(axes, ordered, sizes)
     style.outer(axes, across)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.text import Text
 
 from bench.evidence.duel import Span, by_range, by_size, worst_class
 from bench.evidence.estimates import Table
@@ -135,21 +135,12 @@ def _draw(axis: Axes, panel: Panel) -> None:
 def _axes(axes: Sequence[Axes], shown: Sequence[Panel]) -> None:
     """One doubling axis of sizes for both panels, and one of ratios around 1."""
     sizes = np.concatenate([np.concatenate([panel.sizes, panel.middles]) for panel in shown])
-    least, most = _ends(shown)
-    powers = range(int(np.floor(np.log2(least))), int(np.ceil(np.log2(most))) + 1)
-    step = 6 if len(axes) > 1 else 3
-    ticks = [2**power for power in range(0, int(np.log2(sizes.max())) + 1, step)]
+    ends = _ends(shown)
     for axis in axes:
-        axis.set_xscale("log", base=2)
-        axis.set_yscale("log", base=2)
-        axis.set_xlim(sizes.min() / 1.5, sizes.max() * 1.5)
-        axis.set_ylim(least / 1.15, most * 1.15)
-        axis.set_xticks(ticks, list(map(format_size, ticks)), fontsize=7)
-        axis.set_yticks([2.0**power for power in powers], list(map(_share, powers)), fontsize=7)
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.yaxis.set_minor_locator(NullLocator())
-        axis.set_xlabel("size of one copy", fontsize=7)
-        axis.grid(True, lw=0.3, alpha=0.5)
+        style.size_axis(axis, list(sizes), 6 if len(axes) > 1 else 10)
+        style.ratio_axis(axis, ends)
+        axis.tick_params(labelsize=7)
+        axis.xaxis.label.set_fontsize(7)
     axes[0].set_ylabel(f"time / {QUIRK}: below 1 is faster", fontsize=7)
     style.outer(axes, len(axes))
 
@@ -164,28 +155,30 @@ def _ends(shown: Sequence[Panel]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _share(power: int) -> str:
-    """A power of two as people say it: `1/4`, `8`."""
-    return f"{2**power}" if power >= 0 else f"1/{2**-power}"
-
-
 def _words(fig: Figure, table: Table, shown: Sequence[Panel]) -> None:
     """The finding above; what the marks mean, machine and date below."""
-    title = "\n".join(
-        line for sentence in headline(table) for line in textwrap.wrap(_whole(f"{sentence}."), 94)
-    )
-    note = "\n".join(line for words in (_key(shown), _source(table))
-                     for line in textwrap.wrap(_whole(words), 112))  # fmt: skip
-    top = 0.155 * (title.count("\n") + 1) + 0.42
-    foot = _LINE * (note.count("\n") + 1) + 0.48
+    title = fig.suptitle("", fontsize=8.2, x=0.012, ha="left", va="top", weight="bold")
+    note = fig.text(0.012, 0, "", fontsize=6.3, color="#333333", ha="left", va="bottom",
+                    linespacing=1.3)  # fmt: skip
+    _fold(title, [f"{sentence}." for sentence in headline(table)])
+    _fold(note, [_key(shown), _source(table)])
+    top = 0.155 * (title.get_text().count("\n") + 1) + 0.42
+    foot = _LINE * (note.get_text().count("\n") + 1) + 0.48
     height = _HEIGHT + top + foot
     fig.set_figheight(height)
-    fig.suptitle(style.verbatim(title), fontsize=8.2, x=0.012, y=1 - 0.05 / height, ha="left",
-                 va="top", weight="bold")  # fmt: skip
-    fig.text(0.012, 0.05 / height, style.verbatim(note), fontsize=6.3, color="#333333",
-             ha="left", va="bottom", linespacing=1.3)  # fmt: skip
+    title.set_y(1 - 0.05 / height)
+    note.set_y(0.05 / height)
     fig.subplots_adjust(left=_LEFT / WIDTH, right=1 - _RIGHT / WIDTH, bottom=foot / height,
                         top=1 - top / height, wspace=_GAP / 2.6)  # fmt: skip
+
+
+def _fold(text: Text, sentences: Sequence[str]) -> None:
+    """Fills a text with sentences, each in as few lines as the figure's width has room for."""
+    for letters in range(130, 40, -3):
+        folded = ("\n".join(textwrap.wrap(_whole(words), letters)) for words in sentences)
+        text.set_text(style.verbatim("\n".join(folded)))
+        if text.get_window_extent().width <= 0.976 * WIDTH * text.figure.dpi:
+            return
 
 
 def _whole(words: str) -> str:

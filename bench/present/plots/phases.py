@@ -39,8 +39,9 @@ def figure(table: Table) -> Figure | None:
     for axis, name, (sizes, relative) in zip(axes, names, both, strict=True):
         style.title(axis, name)
         style.size_axis(axis, sizes)
+        axis.tick_params(axis="x", rotation=45)
         axis.set_ylim(-most, most)
-        axis.yaxis.set_major_formatter("{x:+.4g}")
+        axis.yaxis.set_major_formatter(lambda y, _: f"{y:+.4g}" if abs(y) > 1e-9 else "0")
         axis.set_ylabel("cycles, % off the median")
         _draw(axis, sizes, relative)
     style.outer(axes, len(axes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -84,13 +85,15 @@ def grid(
     return figure, list(axes[:count])
 
 
-def size_axis(axis: Axes, sizes: Sequence[int]) -> None:
-    """A doubling axis from the smallest to the largest size, in bytes."""
+def size_axis(axis: Axes, sizes: Sequence[float], most: int = 10) -> None:
+    """A doubling axis from the smallest to the largest size, bytes, of at most so many labels."""
     axis.set_xscale("log", base=2)
-    ticks = [2**power for power in range(0, max(sizes).bit_length() + 1, 3)]
-    axis.set_xticks(ticks, list(map(format_size, ticks)), rotation=45)
+    first, last = math.log2(min(sizes)), math.log2(max(sizes))
+    step = next(step for step in (1, 3, 6, 9, 40) if (last - first) / step < most)
+    ticks = [2**power for power in range(0, math.floor(last) + 2, step)]
+    axis.set_xticks(ticks, list(map(format_size, ticks)))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    axis.set_xlim(min(sizes) / 1.4, max(sizes) * 1.4)
     axis.set_xlabel("size of one copy")
     axis.grid(True, which="major", lw=0.4, alpha=0.5)
 
@@ -104,6 +107,16 @@ def log_axis(axis: Axes, label: str, ends: tuple[float, float]) -> None:
     axis.set_ylabel(label)
 
 
+def ratio_axis(axis: Axes, ends: tuple[float, float], size: float = 9) -> None:
+    """A doubling axis of ratios from one end to the other, labelled `1/4`, `1`, `8`."""
+    powers = range(math.floor(math.log2(ends[0])), math.ceil(math.log2(ends[1])) + 1)
+    words = [f"{2**power}" if power >= 0 else f"1/{2**-power}" for power in powers]
+    axis.set_yscale("log", base=2)
+    axis.set_yticks([2.0**power for power in powers], words, fontsize=size)
+    axis.set_ylim(ends[0] / 1.15, ends[1] * 1.15)
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
 def verbatim(text: str) -> str:
     """Text of a file's own, of which matplotlib shall not make mathematics."""
     return text.replace("$", r"\$")
@@ -115,12 +128,16 @@ def title(axis: Axes, words: str) -> None:
 
 
 def finish(
-    figure: Figure, table: Table, title: str, note: str, room: tuple[float, float] = (0.75, 0.75)
+    figure: Figure,
+    table: Table,
+    title: str,
+    note: str,
+    room: tuple[float, float, float] = (0.75, 0.85, 0.15),
 ) -> None:
     """Title above; caption and legend below: machine, date and what the marks mean.
 
-    room: inches for the labels at the left of the panels and below them. Margins are set and
-    not searched for: a layout that tries them costs as much as the drawing.
+    room: inches for the labels at the left of the panels, below them and at their right.
+    Margins are set and not searched for: a layout that tries them costs as much as drawing.
     """
     handles: dict[str, Any] = {}
     for axis in figure.axes:
@@ -129,7 +146,7 @@ def finish(
     caption = _caption(table, note)
     lines = 0.15 * (caption.count("\n") + 1)
     keys = 0.2 * -(-len(handles) // _KEYS)
-    margins(figure, title, lines + keys + 0.1 + room[1], room[0])
+    margins(figure, title, lines + keys + 0.1 + room[1], room[0], room[2])
     figure.text(0.5, (keys + 0.08) / figure.get_figheight(), caption, fontsize=7.5,
                 color="#333333", ha="center", va="bottom")  # fmt: skip
     if handles:
@@ -206,13 +223,13 @@ def svg(figure: Figure) -> str:
     return with_titles(stream.getvalue())
 
 
-def png(figure: Figure | None, dpi: int = _DPI) -> bytes:
-    """The figure as a PNG file's bytes; CopymcError where there is none."""
+def png(figure: Figure | None, dpi: int | None = None) -> bytes:
+    """The figure as a PNG file's bytes, in its own resolution; CopymcError where there is none."""
     if figure is None:
         raise CopymcError("the results file lacks the kernels of this figure")
     stream = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
-        figure.savefig(stream, format="png", dpi=dpi)
+        figure.savefig(stream, format="png", dpi=dpi or "figure")
     return stream.getvalue()
 
 

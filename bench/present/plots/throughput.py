@@ -61,6 +61,7 @@ def figure(table: Table) -> Figure | None:
     for axis, panel in zip(axes, panels, strict=True):
         style.title(axis, panel.title)
         style.size_axis(axis, sizes)
+        axis.tick_params(axis="x", rotation=45)
         style.log_axis(axis, "throughput, GB/s", ends)
         for name in names:
             _draw(axis, line(panel, name), style.look(names, name), style.verbatim(name))
@@ -79,6 +80,9 @@ def _note(table: Table, panels: Sequence[Panel], has_limits: bool) -> str:
     if any(len(panel.classes) > 1 for panel in panels):
         parts.append(f"classes whose times differ by no more than {SAME_WITHIN:.0%} beyond chance, "
                      "for every kernel at every size, share a panel")  # fmt: skip
+    elif len(panels) > 1:
+        parts.append(f"no two classes agree within {SAME_WITHIN:.0%}, kernel by kernel and size "
+                     "by size")  # fmt: skip
     return "; ".join(parts)
 
 
