@@ -15,6 +15,7 @@ from bench.evidence.repetition import Penalty, penalties
 from bench.evidence.stats import Interval
 from bench.model import ORDINARY
 from bench.present.document import Grid, Paragraph, Part, Section
+from bench.present.machines import no_recovery
 from bench.present.text import ratio_text
 from bench.units import format_number, format_range, format_size
 
@@ -41,6 +42,8 @@ def rivals(table: Table) -> list[str]:
 def answer(table: Table) -> Iterator[Section]:
     """The default against its rivals: by size, by range of sizes, by mix."""
     names = rivals(table)
+    if said := no_recovery(table.study.metadata):
+        yield Section("", (Paragraph(said),))
     if not names:
         return
     title, ordinary = f"{SUBJECT} against the others", table.other(ORDINARY)

@@ -9,8 +9,9 @@ from bench.evidence.estimates import Table
 from bench.present import markdown
 from bench.present.answer import answer, geometry
 from bench.present.document import Grid, Paragraph, Section
+from bench.present.machines import contradiction, fact, machine
 from bench.present.report import recovery
-from bench.present.text import fact, file_name, machine, many
+from bench.present.text import file_name, many
 
 BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"
 """What stands around the block in the README, so that a test can hold it to the program."""
@@ -33,7 +34,8 @@ def _where(table: Table) -> str:
     return (
         f"{machine(facts)}; string features {fact(facts, 'string_features')}; "
         f"{fact(facts, 'caches')}; {many(len(table.study.processes), 'process')}; "
-        f"{fact(facts, 'date')} UTC; file {file_name(table.study.source)}. All copies are hot."
+        f"{fact(facts, 'date')} UTC; file {file_name(table.study.source)}. All copies are hot. "
+        f"{contradiction(facts)}".rstrip()
     )
 
 

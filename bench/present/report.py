@@ -22,11 +22,10 @@ from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, share
 from bench.model import FORMS, Point
 from bench.present.answer import SUBJECT, answer, geometry, placed, rivals
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
+from bench.present.machines import fact, libc_memcpy, machine
 from bench.present.reviewers import asked
 from bench.present.text import (
-    fact,
     heading,
-    machine,
     noise_text,
     point_text,
     ratio_text,
@@ -104,8 +103,7 @@ def _named(table: Table, kernel: str) -> str:
     """The kernel's name; the C library's memcpy with the routine that it took."""
     if kernel != LIBC:
         return kernel
-    facts = table.study.metadata
-    return f"{kernel} of {fact(facts, 'libc')} ({fact(facts, 'libc_memcpy')}, not for kernels)"
+    return f"{libc_memcpy(table.study.metadata)}, not for kernels,"
 
 
 def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:

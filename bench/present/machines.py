@@ -1,0 +1,51 @@
+"""Machines and their C library in words, from the metadata of a file or of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.microarch import identify, recovers_nothing
+from bench.model import Scalar
+
+
+def fact(facts: Mapping[str, Scalar], key: str) -> str:
+    """An entry of a file's metadata as text; `unknown` where it lacks it."""
+    return str(facts.get(key, "unknown"))
+
+
+def machine(facts: Mapping[str, Scalar]) -> str:
+    """The machine in a few words, for headings and captions."""
+    return (
+        f"{identify(facts).name} ({facts.get('cpu_model_name', 'unknown CPU')}, family-model "
+        f"{fact(facts, 'cpu_family')}), Linux {fact(facts, 'kernel_release')}, {virtual(facts)}"
+    )
+
+
+def virtual(facts: Mapping[str, Scalar]) -> str:
+    """`bare metal` or `virtual machine`, or that nobody knows."""
+    words = {None: "hypervisor unknown", "none": "bare metal"}
+    return words.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
+
+
+def contradiction(facts: Mapping[str, Scalar]) -> str:
+    """One sentence where the CPU's model and its features disagree; else empty."""
+    said = identify(facts).contradiction
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+NO_RECOVERY = (
+    "NO RECOVERY: without ERMS copy_mc_to_kernel() is the kernel's memcpy() here and recovers "
+    "nothing; a machine check in it is fatal."
+)
+
+
+def no_recovery(facts: Mapping[str, Scalar]) -> str:
+    """The first line of an answer where Linux recovers nothing; else empty."""
+    return NO_RECOVERY if recovers_nothing(facts) else ""
+
+
+def libc_memcpy(facts: Mapping[str, Scalar]) -> str:
+    """`memcpy of glibc 2.36 (32-byte EVEX loads)`: the C library's, never the kernel's."""
+    routine = f" ({facts['libc_memcpy']})" if "libc_memcpy" in facts else ""
+    libc = fact(facts, "libc") if "libc" in facts else "an unknown C library"
+    return f"memcpy of {libc}{routine}"
