@@ -22,6 +22,7 @@ FLOORS = {  # a module may import from lower floors and from its own part of its
     "mixes": 1,
     "disk": 0,
     "generations": 0,
+    "libc": 1,
     "microarch": 1,
     "units": 1,
     "results": 1,

@@ -15,7 +15,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from bench import cache, disk, generations, microarch, results
+from bench import cache, disk, generations, libc, microarch, results
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
@@ -106,7 +106,7 @@ def _key(path: Path, context: Context, selection: Selection) -> str:
 def _code() -> str:
     """A hash of the code that reads and judges."""
     hashed = hashlib.sha256()
-    below = (Path(str(module.__file__)) for module in (results, microarch, generations))
+    below = (Path(str(module.__file__)) for module in (results, microarch, generations, libc))
     sources = [*sorted(Path(__file__).parent.rglob("*.py")), *below]
     for source in sources:
         hashed.update(source.read_bytes())

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from bench import __version__
+from bench import __version__, libc
 from bench.machine import catalog, host, native, noise
 from bench.measure.plan import PRESETS
 from bench.model import Kernel
-from bench.present.machines import contradiction, no_recovery
+from bench.present.machines import mask, no_recovery
 
 _YES = {True: "yes", False: "no"}
 
@@ -38,7 +38,7 @@ def _kernel_row(kernel: Kernel) -> dict[str, object]:
         "name": kernel.name,
         "contract": kernel.contract,
         "role": kernel.role,
-        "summary": kernel.summary,
+        "summary": libc.named(kernel.summary, host.facts()),
         "available": missing is None,
         "reason": missing.reason if missing else "",
     }
@@ -47,8 +47,8 @@ def _kernel_row(kernel: Kernel) -> dict[str, object]:
 def as_text() -> str:
     """The same facts for people."""
     said = no_recovery(host.facts())
-    parts = [*_machine(), "", *_kernels(), "", *_presets(), *_warnings()]
-    return "\n".join([*([said, ""] if said else []), *parts])
+    first = [said, ""] if said else []
+    return "\n".join([*first, *_machine(), "", *_kernels(), "", *_presets(), *_warnings()])
 
 
 def _machine() -> Iterator[str]:
@@ -57,7 +57,7 @@ def _machine() -> Iterator[str]:
     rows = {
         "copymc": f"{__version__}, sources {native.SOURCE_HASH[:12]}",
         "machine": f"{identity.name}; its results: results/{identity.key}",
-        **({"masked": contradiction(facts)} if identity.contradiction else {}),
+        **({"masked": mask(identity)} if identity.contradiction else {}),
         "CPU": f"{facts['cpu_model_name']}, family-model {facts['cpu_family']}, "
         f"stepping {facts['cpu_stepping']}, microcode {facts['microcode']}",
         "string ops": f"{has}  (by CPUID)",
@@ -74,9 +74,11 @@ def _machine() -> Iterator[str]:
 
 def _kernels() -> Iterator[str]:
     yield "kernel           contract  summary"
+    facts = host.facts()
     for kernel in catalog.kernels():
         missing = catalog.unavailable(kernel)
-        note = f"unavailable, because it {missing.reason}" if missing else kernel.summary
+        summary = libc.named(kernel.summary, facts)
+        note = f"unavailable, because it {missing.reason}" if missing else summary
         yield f"{kernel.name:16s} {kernel.contract:9s} {note}"
 
 

@@ -38,7 +38,7 @@ def labels(digests: Sequence[Digest]) -> list[str]:
 def _answer(digests: Sequence[Digest]) -> Iterator[Paragraph]:
     """The sentence above the table, and before it what a machine without recovery needs."""
     if bare := [n for n, digest in enumerate(digests, 1) if not digest.recovers]:
-        yield Paragraph(f"{NO_RECOVERY.replace('here', f'in {_numbers(bare)}')}")
+        yield Paragraph(f"{NO_RECOVERY.replace('here', f'in file {_numbers(bare)}')}")
     machines = len({digest.identity.key for digest in digests})
     yield Paragraph(" ".join((*_findings(digests), f"{many(len(digests), 'file')}, "
                               f"{many(machines, 'kind')} of machine.")))  # fmt: skip

@@ -1,10 +1,10 @@
-"""Machines and their C library in words, from the metadata of a file or of this machine."""
+"""Machines in words, from the metadata of a file or of this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.microarch import identify, recovers_nothing
+from bench.microarch import Identity, identify, recovers_nothing
 from bench.model import Scalar
 
 
@@ -29,7 +29,12 @@ def virtual(facts: Mapping[str, Scalar]) -> str:
 
 def contradiction(facts: Mapping[str, Scalar]) -> str:
     """One sentence where the CPU's model and its features disagree; else empty."""
-    said = identify(facts).contradiction
+    return mask(identify(facts))
+
+
+def mask(identity: Identity) -> str:
+    """The contradiction of a machine as a sentence; empty without one."""
+    said = identity.contradiction
     return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
@@ -42,10 +47,3 @@ NO_RECOVERY = (
 def no_recovery(facts: Mapping[str, Scalar]) -> str:
     """The first line of an answer where Linux recovers nothing; else empty."""
     return NO_RECOVERY if recovers_nothing(facts) else ""
-
-
-def libc_memcpy(facts: Mapping[str, Scalar]) -> str:
-    """`memcpy of glibc 2.36 (32-byte EVEX loads)`: the C library's, never the kernel's."""
-    routine = f" ({facts['libc_memcpy']})" if "libc_memcpy" in facts else ""
-    libc = fact(facts, "libc") if "libc" in facts else "an unknown C library"
-    return f"memcpy of {libc}{routine}"

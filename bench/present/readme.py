@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.estimates import Table
-from bench.present import markdown
+from bench.present import markdown, naming
 from bench.present.answer import answer, geometry
 from bench.present.document import Grid, Paragraph, Section
 from bench.present.machines import contradiction, fact, machine
@@ -26,7 +26,8 @@ def render(table: Table, context: Context | None = None) -> str:
         Section("Claims", (_claims(judge(table, context)),)),
         *recovery(table),
     )
-    return "\n".join([BEGIN, *markdown.sections(sections, level=3), "", END])
+    named = naming.sections(sections, table.study.metadata)
+    return "\n".join([BEGIN, *markdown.sections(named, level=3), "", END])
 
 
 def _where(table: Table) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bench import libc
 from bench.evidence.answers import MARGIN, Loss, compared, losses
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
@@ -20,9 +21,10 @@ from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
 from bench.model import FORMS, Point
+from bench.present import naming
 from bench.present.answer import SUBJECT, answer, geometry, placed, rivals
 from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
-from bench.present.machines import fact, libc_memcpy, machine
+from bench.present.machines import fact, machine
 from bench.present.reviewers import asked
 from bench.present.text import (
     heading,
@@ -59,7 +61,8 @@ def report(
         *claim_sections(findings),
         *loss_sections(table),
     ]
-    return Document(f"copymc: {machine(table.study.metadata)}", tuple(sections))
+    whole = Document(f"copymc: {machine(table.study.metadata)}", tuple(sections))
+    return naming.document(whole, table.study.metadata)
 
 
 def summary(table: Table, context: Context | None = None) -> Document:
@@ -103,7 +106,7 @@ def _named(table: Table, kernel: str) -> str:
     """The kernel's name; the C library's memcpy with the routine that it took."""
     if kernel != LIBC:
         return kernel
-    return f"{libc_memcpy(table.study.metadata)}, not for kernels,"
+    return f"{libc.memcpy(table.study.metadata)}, not for kernels,"
 
 
 def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:
@@ -314,7 +317,7 @@ def trees(table: Table, base: str, new: str) -> Document:
     sections.append(
         Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),))
     )
-    return Document(title, tuple(sections))
+    return naming.document(Document(title, tuple(sections)), table.study.metadata)
 
 
 TREES_NOTE = (

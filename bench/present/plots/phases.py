@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench import libc
 from bench.evidence.clock import phase_cycles
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats, nan_median
@@ -46,5 +47,6 @@ def figure(table: Table) -> Figure | None:
         axis.set_ylabel("cycles, % off the median")
     style.finish(fig, table, "Spread by code placement: start address of the kernel modulo 64",
                  "each process takes one phase; medians over processes and geometries; "
-                 "memcpy's code does not move: its spread is chance between processes")  # fmt: skip
+                 f"the code of {libc.memcpy(table.study.metadata)} does not move: its spread is "
+                 "chance between processes")  # fmt: skip
     return fig

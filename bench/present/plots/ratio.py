@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench import libc
 from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
@@ -32,7 +33,7 @@ def figure(table: Table) -> Figure | None:
         for name in others:
             data, look = line(table, name, rows), style.look(names, name)
             (drawn,) = axis.plot(list(rows), data.mid, label=style.verbatim(name), **look)
-            style.hover(drawn, list(rows), list(data.mid), "times memcpy")
+            style.hover(drawn, list(rows), list(data.mid), "times its time")
             axis.fill_between(list(rows), data.low, data.high, color=look["color"],
                               alpha=0.2, lw=0)  # fmt: skip
         axis.axhline(1, color="#000000", lw=0.8)
@@ -41,6 +42,6 @@ def figure(table: Table) -> Figure | None:
         axis.set_yticks([0.5, 1, 2, 5, 10, 20])
         axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
-    style.finish(fig, table, "Time per call relative to the C library's memcpy",
-                 "below 1: faster than memcpy; band: 95 % interval over processes")  # fmt: skip
+    style.finish(fig, table, f"Time per call relative to {libc.memcpy(table.study.metadata)}",
+                 "below 1: faster than it; band: 95 % interval over processes")  # fmt: skip
     return fig
