@@ -134,7 +134,7 @@ def test_a_pair_that_costs_over_twice_the_usual_is_named_by_its_cause_and_how_it
     finding = geometry_finding(costs)
     assert finding.verdict == FAILS
     assert "1 of 6 kernels have such pairs: fast_string" in finding.text
-    assert "Causes, and at worst: delta 16..31 (fast_string 3.0 times)." in finding.text
+    assert "Causes, and at worst: delta 16..31 (fast_string by 3.0 times)." in finding.text
     assert "glibc puts it at page + 16" in finding.text
 
 

@@ -9,7 +9,6 @@ from bench.evidence.claims.claim import HOLDS, UNDECIDED
 from bench.evidence.claims.speed import crossover_words, start_up_verdict
 from bench.evidence.crossover import Crossover, crossing, crossovers, last_crossing
 from bench.evidence.estimates import Selection, Table
-from bench.evidence.microarch import microarchitecture
 from bench.evidence.spread import by_phase, spread
 from bench.model import PHASES, Point
 from tests.conftest import grid, made_up
@@ -120,15 +119,6 @@ def test_the_interval_of_a_crossover_covers_the_truth() -> None:
         (found,) = crossovers(Table(study), "rep", "loop")
         hits += found.low <= 40 / (1.03 / 8 - 1 / 32) <= found.high
     assert hits >= 34
-
-
-@pytest.mark.parametrize(
-    ("cpu_family", "name"),
-    [("26-2", "Zen 5"), ("25-17", "Zen 4"), ("25-1", "Zen 3"), ("6-62", "Ivy Bridge-EP"),
-     ("6-143", "Sapphire Rapids"), ("99-1", "family-model 99-1"), ("", "family-model unknown")],
-)  # fmt: skip
-def test_a_cpu_has_the_name_of_its_generation(cpu_family: str, name: str) -> None:
-    assert microarchitecture({"cpu_family": cpu_family})[1] == name
 
 
 def test_a_selection_takes_geometries() -> None:

@@ -39,11 +39,6 @@ def test_features_come_from_the_cpu_and_agree_with_linux_where_it_names_them() -
             assert features[word]
 
 
-def test_the_slug_is_a_folder_name() -> None:
-    assert host.slug() == Path(host.slug()).name
-    assert platform.release() in host.slug()
-
-
 def test_the_hypervisors_leaf_is_what_the_instruction_gives(
     compile_kernel: Callable[[str], int],
 ) -> None:

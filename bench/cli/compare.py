@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bench import libc
 from bench.cli import measuring
 from bench.cli.files import context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
@@ -19,8 +20,8 @@ from bench.evidence.stats import LEAST
 from bench.evidence.trees import regressed
 from bench.machine import linux_build
 from bench.measure.plan import PRESETS
-from bench.model import FORMS, CopymcError
-from bench.present import difference, plain, report
+from bench.model import FORMS, CopymcError, Scalar
+from bench.present import difference, naming, plain, report
 
 
 def main(request: CompareFiles | CompareTrees) -> int:
@@ -40,9 +41,11 @@ def _compare_files(request: CompareFiles) -> int:
         raise CopymcError(f"--fail-above needs {LEAST} processes in both files, not {fewest}")
     margin = MARGIN if request.margin is None else request.margin
     diff = evidence.compare(base, new, request.control, margin, request.cases.kernels)
-    for line in diff.warnings:
+    facts = _one_libc(base.study.metadata, new.study.metadata)
+    named = replace(diff, warnings=tuple(libc.named(line, facts) for line in diff.warnings))
+    for line in named.warnings:
         warn(line)
-    put(_output(diff, request.format), request.output)
+    put(_output(named, facts, request.format), request.output)
     return int(request.fail_above is not None and bool(diff.regressed(100 * request.fail_above)))
 
 
@@ -55,12 +58,19 @@ def _with_control(request: CompareFiles) -> Cases:
     return replace(cases, kernels=tuple(dict.fromkeys((*cases.kernels, beside))))
 
 
-def _output(diff: Comparison, form: str) -> str:
+def _one_libc(base: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The C library of both files, as metadata."""
+    if libc.memcpy(base) == libc.memcpy(new):
+        return dict(base)
+    return {"libc": f"{libc.version(base)} in base and {libc.version(new)} in new"}
+
+
+def _output(diff: Comparison, facts: Mapping[str, Scalar], form: str) -> str:
     if form == "json":
         rows = list(difference.cases(diff))
         return json.dumps({"cases": rows, "warnings": list(diff.warnings)}, indent=2)
     most = {} if form == "text" else {"most": None}
-    return rendered(difference.document(diff, **most), form)
+    return rendered(naming.document(difference.document(diff, **most), facts), form)
 
 
 def _compare_trees(request: CompareTrees) -> int:

@@ -227,7 +227,7 @@ def _place(request: RunRequest, now: datetime.datetime) -> Path:
 
 
 def _default_path(label: str, now: datetime.datetime) -> Path:
-    return Path("results") / host.slug() / f"{now:%Y-%m-%dT%H%M%S}-{label}.json.gz"
+    return Path("results") / host.identity().key / f"{now:%Y-%m-%dT%H%M%S}-{label}.json.gz"
 
 
 def _prove(kernels: Sequence[Kernel]) -> None:

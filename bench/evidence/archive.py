@@ -14,7 +14,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from bench import cache, disk, results
+from bench import cache, disk, generations, libc, microarch, results
 from bench.children import deaf, ending
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
@@ -123,7 +123,8 @@ def _key(path: Path, context: Context, selection: Selection) -> str:
 def _code() -> str:
     """A hash of the code that reads and judges."""
     hashed = hashlib.sha256()
-    sources = [*sorted(Path(__file__).parent.rglob("*.py")), Path(results.__file__)]
+    below = (Path(str(module.__file__)) for module in (results, microarch, generations, libc))
+    sources = [*sorted(Path(__file__).parent.rglob("*.py")), *below]
     for source in sources:
         hashed.update(source.read_bytes())
     return hashed.hexdigest()

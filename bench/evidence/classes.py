@@ -40,6 +40,13 @@ _SHORT = {
 }
 """What the command line calls them."""
 
+_BY_CLASS = {name: short for short, name in _SHORT.items()}
+
+
+def short_geometry(name: str) -> str:
+    """A geometry class as the command line calls it: `1..15`, `dst-end`; a form by its name."""
+    return _BY_CLASS.get(name, name)
+
 
 def geometry_class(point: Point) -> str:
     """The member of GEOMETRY_CLASSES that holds a point."""

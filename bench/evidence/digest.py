@@ -10,8 +10,8 @@ from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
-from bench.evidence.microarch import microarchitecture
 from bench.evidence.noise import noise
+from bench.microarch import Identity, identify, is_virtual, recovers_nothing
 from bench.model import ORDINARY, SAME
 from bench.units import format_size
 
@@ -36,9 +36,10 @@ class Digest:
     Attributes:
         source: the file's path.
         machine: CPU and kernel in words.
-        generation: year and name of the microarchitecture.
+        identity: vendor and generation, however the CPU is masked.
         date: when it was measured.
         virtual: measured in a virtual machine.
+        recovers: copy_mc_to_kernel() recovers there; False where it is the kernel's memcpy().
         twin_error: 95th percentile of the A/A twin's error; NaN without a twin.
         findings: the verdict of every claim.
         cells: the heat map's values.
@@ -47,9 +48,10 @@ class Digest:
 
     source: str
     machine: str
-    generation: tuple[int, str]
+    identity: Identity
     date: str
     virtual: bool
+    recovers: bool
     twin_error: float
     findings: tuple[Finding, ...]
     cells: tuple[Cell, ...]
@@ -57,7 +59,7 @@ class Digest:
     @property
     def name(self) -> str:
         """The machine in the few words of a row's head."""
-        return f"{self.generation[1]}, {self.machine}" + (" (VM)" if self.virtual else "")
+        return f"{self.identity.name}, {self.machine}" + (" (VM)" if self.virtual else "")
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, for a cache."""
@@ -75,8 +77,7 @@ class Digest:
             for finding in plain["findings"]
         )  # fmt: skip
         cells = tuple(Cell(**cell) for cell in plain["cells"])
-        year, name = plain["generation"]
-        words = {**plain, "generation": (int(year), str(name)), "cells": cells}
+        words = {**plain, "identity": Identity(**plain["identity"]), "cells": cells}
         return Digest(**{**words, "findings": tuple(findings)})
 
 
@@ -87,9 +88,10 @@ def digest(table: Table, context: Context | None = None) -> Digest:
     return Digest(
         source=table.study.source,
         machine=f"{facts.get('cpu_model_name')} {facts.get('kernel_release')}",
-        generation=microarchitecture(facts),
+        identity=identify(facts),
         date=str(facts.get("date")),
-        virtual=facts.get("hypervisor", "none") != "none",
+        virtual=is_virtual(facts),
+        recovers=not recovers_nothing(facts),
         twin_error=seen.twin_error_p95,
         findings=judge(table, context),
         cells=tuple(_cells(table.other(SAME, ORDINARY))),
@@ -117,7 +119,11 @@ def columns(digests: Sequence[Digest]) -> list[tuple[str, int]]:
 
 def by_generation(digests: Sequence[Digest]) -> list[Digest]:
     """Oldest microarchitecture first; of one, by machine and date."""
-    return sorted(digests, key=lambda d: (d.generation, d.machine, d.date, d.source))
+    return sorted(digests, key=_place)
+
+
+def _place(one: Digest) -> tuple[int, str, str, str, str]:
+    return one.identity.year, one.identity.name, one.machine, one.date, one.source
 
 
 def size_label(first: int) -> str:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.machine import native
+from bench.microarch import Identity, identify
 from bench.model import CopymcError, Scalar
 
 _CPU = Path("/sys/devices/system/cpu")
@@ -22,6 +23,14 @@ _FEATURE_BITS = {  # word: (leaf, subleaf, register, bit), Intel SDM volume 2 an
     "fzrm": (7, 1, 0, 10),
     "fsrs": (7, 1, 0, 11),
     "fsrc": (7, 1, 0, 12),
+}
+_HIDDEN_BITS = {  # flags that /proc/cpuinfo does not show and that tell generations apart
+    "cmpccxadd": (7, 1, 0, 7),
+    "amx_fp16": (7, 1, 0, 21),
+    "avx_ifma": (7, 1, 0, 23),
+    "avx_vnni_int8": (7, 1, 3, 4),
+    "avx_ne_convert": (7, 1, 3, 5),
+    "avx_vnni_int16": (7, 1, 3, 10),
 }
 _QUIRK_DEVICES = ("0x0ec3", "0x2fc0", "0x6fc0", "0x2083")  # drivers of arch/x86/kernel/quirks.c
 
@@ -71,10 +80,11 @@ def cpuinfo() -> dict[str, str]:
 
 def features() -> dict[str, bool]:
     """String-operation features by CPUID, not only by what the kernel names."""
-    return {
-        word: bool(native.cpuid(leaf, subleaf)[register] >> bit & 1)
-        for word, (leaf, subleaf, register, bit) in _FEATURE_BITS.items()
-    }
+    return {word: _has(*place) for word, place in _FEATURE_BITS.items()}
+
+
+def _has(leaf: int, subleaf: int, register: int, bit: int) -> bool:
+    return bool(native.cpuid(leaf, subleaf)[register] >> bit & 1)
 
 
 def _sees_erms() -> bool:
@@ -204,10 +214,9 @@ def _mitigations() -> Iterator[str]:
             yield f"{entry.name}: {text.removeprefix('Mitigation: ')}"
 
 
-def slug() -> str:
-    """The folder name of this machine's results: CPU model and kernel."""
-    text = f"{cpuinfo().get('model name', 'cpu')}-{_family()}-linux-{platform.release()}"
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+def identity() -> Identity:
+    """What machine this is, and the name of the folder of its results."""
+    return identify(_cpu_facts())
 
 
 def _family() -> str:
@@ -215,19 +224,30 @@ def _family() -> str:
     return f"{info.get('cpu family', '?')}-{info.get('model', '?')}"
 
 
-def facts() -> dict[str, Scalar]:
-    """What a reader of a results file must know of this machine, as plain one-line values."""
-    info, path = cpuinfo(), copy_path()
-    entries: dict[str, Scalar] = {
+def _cpu_facts() -> dict[str, Scalar]:
+    """The facts by which `microarch` knows a machine."""
+    info = cpuinfo()
+    hidden = (word for word, place in _HIDDEN_BITS.items() if _has(*place))
+    return {
+        "cpu_vendor": info.get("vendor_id", "unknown"),
         "cpu_model_name": info.get("model name", "unknown"),
         "cpu_family": _family(),
         "cpu_stepping": info.get("stepping", "unknown"),
-        "microcode": info.get("microcode", "unknown"),
         "cpu_flags": info.get("flags", "unknown"),
-        "string_features": " ".join(w for w, has in features().items() if has) or "none",
+        "cpuid_features": " ".join(hidden) or "none",
         "caches": ", ".join(map(str, caches())) or "unknown",
-        "kernel_release": platform.release(),
         "hypervisor": hypervisor() or "none",
+    }
+
+
+def facts() -> dict[str, Scalar]:
+    """What a reader of a results file must know of this machine, as plain one-line values."""
+    path = copy_path()
+    entries: dict[str, Scalar] = {
+        **_cpu_facts(),
+        "microcode": cpuinfo().get("microcode", "unknown"),
+        "string_features": " ".join(w for w, has in features().items() if has) or "none",
+        "kernel_release": platform.release(),
         "clocksource": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         or "unknown",
         "governor": _read(_CPU / "cpu0/cpufreq/scaling_governor") or "unknown",

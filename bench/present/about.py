@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 
-from bench import __version__
+from bench import __version__, libc
 from bench.machine import catalog, host, native, noise
 from bench.measure.plan import PRESETS
 from bench.model import Kernel
+from bench.present.machines import mask, no_recovery
 
 _YES = {True: "yes", False: "no"}
 
@@ -20,9 +22,10 @@ def as_json() -> dict[str, object]:
     return {
         "version": __version__,
         "source_hash": native.SOURCE_HASH,
+        "machine": asdict(host.identity()),
         "host": facts,
         "features": host.features(),
-        "copy_mc": {"path": path.path, "reason": path.reason},
+        "copy_mc": {"path": path.path, "reason": path.reason, "recovers": path.path != "memcpy"},
         "kernels": [_kernel_row(kernel) for kernel in catalog.kernels()],
         "presets": {name: preset.summary for name, preset in PRESETS.items()},
         "warnings": list(noise.warnings(max(os.sched_getaffinity(0)), facts)),
@@ -35,7 +38,7 @@ def _kernel_row(kernel: Kernel) -> dict[str, object]:
         "name": kernel.name,
         "contract": kernel.contract,
         "role": kernel.role,
-        "summary": kernel.summary,
+        "summary": libc.named(kernel.summary, host.facts()),
         "available": missing is None,
         "reason": missing.reason if missing else "",
     }
@@ -43,14 +46,18 @@ def _kernel_row(kernel: Kernel) -> dict[str, object]:
 
 def as_text() -> str:
     """The same facts for people."""
-    return "\n".join([*_machine(), "", *_kernels(), "", *_presets(), *_warnings()])
+    said = no_recovery(host.facts())
+    first = [said, ""] if said else []
+    return "\n".join([*first, *_machine(), "", *_kernels(), "", *_presets(), *_warnings()])
 
 
 def _machine() -> Iterator[str]:
-    facts, path = host.facts(), host.copy_path()
+    facts, path, identity = host.facts(), host.copy_path(), host.identity()
     has = "  ".join(f"{word.upper()} {_YES[on]}" for word, on in host.features().items())
     rows = {
         "copymc": f"{__version__}, sources {native.SOURCE_HASH[:12]}",
+        "machine": f"{identity.name}; its results: results/{identity.key}",
+        **({"masked": mask(identity)} if identity.contradiction else {}),
         "CPU": f"{facts['cpu_model_name']}, family-model {facts['cpu_family']}, "
         f"stepping {facts['cpu_stepping']}, microcode {facts['microcode']}",
         "string ops": f"{has}  (by CPUID)",
@@ -67,9 +74,11 @@ def _machine() -> Iterator[str]:
 
 def _kernels() -> Iterator[str]:
     yield "kernel           contract  summary"
+    facts = host.facts()
     for kernel in catalog.kernels():
         missing = catalog.unavailable(kernel)
-        note = f"unavailable, because it {missing.reason}" if missing else kernel.summary
+        summary = libc.named(kernel.summary, facts)
+        note = f"unavailable, because it {missing.reason}" if missing else summary
         yield f"{kernel.name:16s} {kernel.contract:9s} {note}"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from bench.evidence.claims import Finding
 from bench.evidence.estimates import Table
-from bench.present import markdown
+from bench.present import markdown, naming
 from bench.present.document import Grid, Paragraph, Section
+from bench.present.machines import fact, machine
 from bench.present.report import Report
 from bench.present.screen import screen
-from bench.present.text import fact, file_name, machine
+from bench.present.text import file_name
 
 BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"
 """What stands around the block in the README, so that a test can hold it to the program."""
@@ -21,9 +22,10 @@ def render(report: Report) -> str:
     own = screen(report.table, report.findings)
     claims = Section("", (_claims(report.findings),))
     where = Section("", (Paragraph(_where(report.table)),))
+    named = naming.sections((claims, where), report.table.study.metadata)
     return "\n".join([
         BEGIN, "", f"**{markdown.escaped(own.head)}**", "", *markdown.screen(own),
-        *markdown.sections((claims, where), level=3), "", END,
+        *markdown.sections(named, level=3), "", END,
     ])  # fmt: skip
 
 

@@ -20,7 +20,9 @@ from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
+from bench.libc import memcpy
 from bench.model import FORMS, CopymcError, Point
+from bench.present import naming
 from bench.present.answer import SUBJECT, against, answer, geometry, placed, rivals
 from bench.present.document import (
     Document,
@@ -32,14 +34,13 @@ from bench.present.document import (
     Verbatim,
     Verdict,
 )
+from bench.present.machines import fact, machine, no_recovery
 from bench.present.repeat import command
 from bench.present.reviewers import asked
 from bench.present.screen import LINES, screen
 from bench.present.text import (
     brackets,
-    fact,
     heading,
-    machine,
     noise_text,
     point_text,
     ratio_text,
@@ -86,20 +87,21 @@ class Report:
 
     def parts(self, names: Collection[str], claim: str = "") -> Document:
         """The named parts, in the order of PARTS; of the claims, the one that is named alone."""
-        sections = [Section("", (Paragraph(heading(self.table)),))]
+        sections = [Section("", (*_no_recovery(self.table), Paragraph(heading(self.table))))]
         for name, make in PARTS.items():
             if name == "claims" and claim:
                 sections += _one_claim(self.findings, claim)
             elif name in names:
                 sections += make(self)
-        return Document(self.title, tuple(sections))
+        return naming.document(Document(self.title, tuple(sections)), self.table.study.metadata)
 
     def whole(self, names: Collection[str] = (), claim: str = "") -> Document:
         """The screen, and after it the named parts; all of them where none is named."""
         own = self.screen()
         parts = self.parts(names or tuple(PARTS), claim)
         why = Section("", tuple(_path(self.table)))
-        return Document(self.title, (parts.sections[0], why, *parts.sections[1:]), own.screen)
+        sections = (parts.sections[0], why, *parts.sections[1:])
+        return Document(self.title, sections, own.screen)
 
 
 def with_pictures(document: Document, pictures: Sequence[tuple[str, str, str]]) -> Document:
@@ -128,6 +130,11 @@ def _path(table: Table) -> Iterator[Part]:
         )
 
 
+def _no_recovery(table: Table) -> Iterator[Part]:
+    if said := no_recovery(table.study.metadata):
+        yield Paragraph(said)
+
+
 def loss_sections(table: Table) -> Iterator[Section]:
     """Where the default loses at chosen pointers, those that behave alike in one row."""
     for name in rivals(table):
@@ -139,8 +146,7 @@ def libc(table: Table) -> Iterator[Section]:
     if not table.has(SUBJECT, LIBC):
         yield Section("", (Paragraph(f"{SUBJECT} or {LIBC} is not in this file."),))
         return
-    facts = table.study.metadata
-    name = f"{LIBC} of {fact(facts, 'libc')} ({fact(facts, 'libc_memcpy')}, not for kernels)"
+    name = f"{memcpy(table.study.metadata)}, not for kernels,"
     yield from against(table, [LIBC], f"{SUBJECT} against {name}")
     yield _loss_section(alike(table, SUBJECT, LIBC), name)
 
@@ -382,7 +388,8 @@ def trees(table: Table, base: str, new: str) -> Document:
     apart = sorted(everything - set(names))
     if apart:
         sections.append(Section(f"Only in {base}", (Paragraph(", ".join(apart)),)))
-    return Document(title, (*sections, noise_section(table)))
+    whole = Document(title, (*sections, noise_section(table)))
+    return naming.document(whole, table.study.metadata)
 
 
 TREES_NOTE = (

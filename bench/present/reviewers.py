@@ -18,7 +18,7 @@ from bench.evidence.noise import noise
 from bench.evidence.spread import by_phase
 from bench.model import Scalar
 from bench.present.document import Grid
-from bench.present.text import virtual
+from bench.present.machines import virtual
 from bench.units import format_number, format_size
 
 Findings = Mapping[str, Finding]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,15 +19,16 @@ from bench.evidence.contest import SLOWER, Contest, contest
 from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import ratio
-from bench.evidence.microarch import microarchitecture
 from bench.evidence.noise import twin_error
 from bench.evidence.stats import LEAST_INTERVAL, Interval
+from bench.microarch import identify
 from bench.model import ORDINARY, SAME, Point, Scalar
 from bench.present import plain, sentences
 from bench.present.answer import QUIRK, SUBJECT
 from bench.present.document import Grid, Screen, heads
+from bench.present.machines import contradiction, no_recovery, virtual
 from bench.present.repeat import command
-from bench.present.text import fact, many, virtual
+from bench.present.text import many
 from bench.units import format_duration, short_range
 
 LINES = 24
@@ -115,17 +115,8 @@ def head(table: Table) -> str:
     words = {"virtual machine": "VM"}
     where = words.get(virtual(facts), virtual(facts))
     count = many(len(table.study.processes), "process")
-    return f"copy_mc on {machine_name(facts)}, {where}, {_features(facts)}, {count}"
-
-
-def machine_name(facts: Mapping[str, Scalar]) -> str:
-    """The CPU in a few words: `AMD EPYC (Zen 4)`."""
-    words = " ".join(_NO_NAME.sub("", fact(facts, "cpu_model_name")).split())
-    return f"{words[:_LONGEST_NAME]} ({microarchitecture(facts)[1]})"
-
-
-_NO_NAME = re.compile(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|@.*|\b[0-9]+-Core\b", re.IGNORECASE)
-"""What a model name says besides the model."""
+    name = identify(facts).name[:_LONGEST_NAME]
+    return f"copy_mc on {name}, {where}, {_features(facts)}, {count}"
 
 
 def _features(facts: Mapping[str, Scalar]) -> str:
@@ -137,13 +128,19 @@ def _features(facts: Mapping[str, Scalar]) -> str:
 
 
 def alarms(table: Table) -> tuple[str, ...]:
-    """What makes the answer void or small, in capitals; none of a sound file."""
-    stored = kept(table)
+    """What makes the answer void or small, and a machine that is not what it says; or none."""
+    facts = table.study.metadata
+    lines = [no_recovery(facts), _broken(kept(table)), contradiction(facts)]
+    return tuple(line for line in lines if line)
+
+
+def _broken(stored: Kept | None) -> str:
+    """The contract's failure in capitals; empty where it was kept, or not proved."""
     if stored is None or not stored.wrong:
-        return ()
+        return ""
     return (
         f"CONTRACT BROKEN by {_listed(stored.wrong)} in {_count(stored.cases)} page-fault cases "
-        "(--claims contract-verified)",
+        "(--claims contract-verified)"
     )
 
 

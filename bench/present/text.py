@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +14,14 @@ from bench.evidence.estimates import Table
 from bench.evidence.noise import Noise
 from bench.evidence.stats import LEAST, LEAST_INTERVAL, Interval
 from bench.model import FORMS, SAME, Point, Scalar
+from bench.present.machines import contradiction, fact, machine
 from bench.units import format_duration, format_number, format_size
-
-
-def machine(facts: Mapping[str, Scalar]) -> str:
-    """The machine in a few words, for headings and captions."""
-    return (
-        f"{facts.get('cpu_model_name', 'unknown CPU')} (family-model {fact(facts, 'cpu_family')}), "
-        f"Linux {fact(facts, 'kernel_release')}, {virtual(facts)}"
-    )
-
-
-def virtual(facts: Mapping[str, Scalar]) -> str:
-    """`bare metal` or `virtual machine`, or that nobody knows."""
-    words = {None: "hypervisor unknown", "none": "bare metal"}
-    return words.get(facts.get("hypervisor"), "virtual machine")  # type: ignore[arg-type]
 
 
 def many(count: int, word: str) -> str:
     """`1 process`, `20 processes`."""
     plural = f"{word}es" if word.endswith("s") else f"{word}s"
     return f"{count} {word if count == 1 else plural}"
-
-
-def fact(facts: Mapping[str, Scalar], key: str) -> str:
-    """An entry of a file's metadata as text; `unknown` where it lacks it."""
-    return str(facts.get(key, "unknown"))
 
 
 def file_name(path: str) -> str:
@@ -61,7 +43,7 @@ def heading(table: Table) -> str:
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
         f"{many(table.count_points(), 'point')}, {many(len(table.kernels), 'kernel')}, "
         f"core clock {format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, "
-        f"sources {fact(facts, 'source_hash')[:12]}.{note}"
+        f"sources {fact(facts, 'source_hash')[:12]}.{note} {contradiction(facts)}".rstrip()
     )
 
 

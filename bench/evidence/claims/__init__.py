@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from bench.evidence.claims import choice, geometry, speed, trust
 from bench.evidence.claims.claim import UNDECIDED, Claim, Context, Finding, absent, missing
 from bench.evidence.estimates import Table
+from bench.libc import named
 
 __all__ = ["CLAIMS", "Claim", "Context", "Finding", "judge"]
 
@@ -83,4 +85,5 @@ def judge(
 def _judge(table: Table, claim: Claim, context: Context) -> Finding:
     if lacking := missing(table, claim.needs):
         return claim.finding(UNDECIDED, absent(lacking))
-    return claim.judge(table, claim, context)
+    finding = claim.judge(table, claim, context)
+    return replace(finding, text=named(finding.text, table.study.metadata))

@@ -106,7 +106,7 @@ def _causes_text(table: Table, kernels: Sequence[str]) -> str:
     for cause in dear:
         by_text.setdefault(cause.text, []).append(cause)
     words = (
-        f"{text} ({', '.join(f'{one.kernel} {one.worst:.1f} times' for one in slowed)})"
+        f"{text} ({', '.join(f'{one.kernel} by {one.worst:.1f} times' for one in slowed)})"
         for text, slowed in by_text.items()
     )
     ways = [f"{name}: {way}" for name, way in MEETINGS.items()

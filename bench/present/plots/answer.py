@@ -20,9 +20,10 @@ from bench.evidence.stats import Floats, Interval
 from bench.model import ORDINARY, SHUFFLED
 from bench.present.answer import QUIRK, SUBJECT
 from bench.present.headline import factor, headline, pointers
+from bench.present.machines import fact, machine
 from bench.present.plots import style
 from bench.present.plots.labels import Box, Curve, clearness, foot, place
-from bench.present.text import fact, machine, many
+from bench.present.text import many
 from bench.units import format_size
 
 WIDTH = 6.0

@@ -21,7 +21,8 @@ from bench.evidence.answers import compared
 from bench.evidence.estimates import Table
 from bench.model import CopymcError
 from bench.present.hover import group_name, with_titles
-from bench.present.text import fact, machine, many
+from bench.present.machines import fact, machine
+from bench.present.text import many
 from bench.units import format_size
 
 _LOOKS = (  # colours of Okabe and Ito, "Color Universal Design" (2008); marker and dashes for print
