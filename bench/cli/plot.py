@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.cli.files import beside, selected, selection
+from bench.cli.files import beside, distinct, selected, selection
 from bench.cli.requests import PlotRequest
 from bench.evidence import archive
 from bench.evidence.claims import Context
@@ -16,6 +17,7 @@ from bench.present import plots
 
 def main(request: PlotRequest) -> int:
     """Draws the plots of each file, and of many what sets them side by side; 0."""
+    request = replace(request, files=distinct(request.files))
     drawn = 0
     for number, table in enumerate(selected(request.files, request.cases), 1):
         drawn += draw(table, _folder(request, table, number), request.formats)
