@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache as remembered
@@ -27,7 +28,11 @@ Format 1 had one form of calls and named a pair of pointers by src_offset and de
 _FORMATS = (1, 2)  # formats that this version reads
 
 _PROCESS = "process"  # benchmark that holds the facts of each worker process
-_LARGEST = 256 << 20  # bytes of JSON; no file of ours comes near
+_LARGEST = 1 << 30  # bytes of JSON; the full preset writes a third of it
+_CONTAINERS = 6 << 20  # objects and lists; the full preset writes 4 million
+_ITEMS = 1 << 26  # commas; the full preset writes 25 million
+_UNPACKED, _EACH = 32 << 20, 40  # bytes of JSON for any file, and more for each packed byte
+_FEW = 1 << 20  # containers for any file, and one more for each packed byte; twice that, items
 _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
@@ -159,30 +164,58 @@ def _uncollected() -> Iterator[None]:
 
 
 def _unpacked(path: Path) -> bytes:
-    """The text of a plain or gzip file of bounded size."""
+    """The text of a plain or gzip file, bounded in its size and in what it holds.
+
+    What a packed file may hold grows with its size on disk: measured values hardly pack to a
+    tenth, and a file that unpacks to hundreds of times its size is none of ours.
+    """
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
+            size = os.fstat(raw.fileno()).st_size if packed else _LARGEST
+            largest = min(_LARGEST, _UNPACKED + _EACH * size)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            text = stream.read(_LARGEST + 1)
+            text = stream.read(largest + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"results file {str(path)!r} cannot be read: {reason}") from error
-    if len(text) > _LARGEST:
-        raise CopymcError(f"results file {str(path)!r} is over {_LARGEST >> 20} MiB unpacked")
+    if len(text) > largest:
+        raise CopymcError(f"results file {str(path)!r} is over {largest >> 20} MiB unpacked")
+    _require_few(text, size, path)
     return text
+
+
+def _require_few(text: bytes, size: int, path: Path) -> None:
+    """Refuses, before any is made, more objects than a file of `size` bytes has measured."""
+    containers = text.count(b"{") + text.count(b"[")
+    for count, most in (
+        (containers, min(_CONTAINERS, _FEW + size)),
+        (text.count(b","), min(_ITEMS, 2 * (_FEW + size))),
+    ):
+        if count > most:
+            raise CopymcError(
+                f"results file {str(path)!r} holds {count} objects or more, over {most}; {_HINT}"
+            )
 
 
 def _decode(path: Path) -> dict[str, Any]:
     """The JSON object in a file."""
+    text = _unpacked(path)
     try:
-        suite = json.loads(_unpacked(path))
+        suite = json.loads(text, parse_constant=_refuse)
+    except CopymcError as error:
+        raise CopymcError(f"results file {str(path)!r}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise CopymcError(f"results file {str(path)!r} is not JSON; {_HINT}") from error
     if not isinstance(suite, dict) or "benchmarks" not in suite:
         raise CopymcError(f"results file {str(path)!r} is not a pyperf suite; {_HINT}")
     return suite
+
+
+def _refuse(constant: str) -> float:
+    """JSON has no NaN and no infinity, and no time is either."""
+    raise CopymcError(f"a value is {constant}, which no measurement gives")
 
 
 def embed(path: Path, digest: Mapping[str, Any]) -> None:
@@ -221,6 +254,8 @@ def _in_front(text: bytes) -> tuple[dict[str, Any], int]:
 def _study(suite: Mapping[str, Any], source: str) -> Study:
     metadata = suite.get("metadata", {})
     if (version := metadata.get("copymc_format")) not in _FORMATS:
+        if type(version) is int and version > FORMAT:
+            raise CopymcError(f"its format {version} is newer than {FORMAT}: update copymc")
         raise CopymcError(f"copymc_format is {version!r}, this version reads {_FORMATS}; {_HINT}")
     facts: dict[int, dict[str, Scalar]] = {}
     measured: dict[int, list[Measured]] = {}
@@ -333,7 +368,9 @@ def _values(values: list[Any]) -> tuple[float, ...]:
 def _retries(text: str) -> Iterator[tuple[int, float]]:
     for word in text.split():
         index, _, value = word.partition(":")
-        yield int(index), float(value)
+        if not 0 < (seconds := float(value)) < 1e6:
+            raise CopymcError(f"metadata 'retries' has {value!r}, not a time in seconds")
+        yield int(index), seconds
 
 
 def _plain(words: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -425,6 +425,27 @@ def test_a_digest_survives_being_kept(fleet: list[Path]) -> None:
     assert by_generation([digest]) == [digest]
 
 
+def test_a_file_that_is_given_twice_is_said_and_counts_once(fleet: list[Path]) -> None:
+    copy = fleet[0].with_name("copy.json.gz")
+    copy.write_bytes(fleet[0].read_bytes())
+    words = (fleet[0], fleet[1], fleet[0], copy)
+    done = copymc("report", *map(str, words))
+    assert done.stdout.startswith("copymc: 2 results files")
+    twice, same = done.stderr.splitlines()
+    assert twice == f"note: results file {str(fleet[0])!r} is given twice: it counts once"
+    assert same == f"note: results file {str(copy)!r} holds the same as {str(fleet[0])!r}: it counts once"  # fmt: skip  # noqa: E501
+    alone = copymc("report", str(fleet[0]), str(fleet[0]))
+    assert "is given twice" in alone.stderr
+    assert alone.stdout == copymc("report", str(fleet[0])).stdout
+
+
+def test_a_comparison_of_a_file_with_itself_says_so(fleet: list[Path]) -> None:
+    done = copymc("compare", str(fleet[0]), str(fleet[0]))
+    assert done.returncode == 0
+    assert "hold the same: no change can show" in done.stderr
+    assert "hold the same" not in copymc("compare", str(fleet[0]), str(fleet[1])).stderr
+
+
 def test_one_bad_file_of_many_is_named(fleet: list[Path]) -> None:
     bad = fleet[0].with_name("bad.json.gz")
     bad.write_text("{}")

@@ -169,6 +169,13 @@ def set_facts(key: str, value: object) -> Callable[[dict[str, Any]], None]:
     "change",
     [
         set_values([float("nan")]),
+        set_values([1e-9, float("nan")]),
+        set_values([1e-9, float("nan"), 2e-9]),
+        set_values([1e-9, float("inf")]),
+        set_values([1e-9, -1.0]),
+        set_metadata("retries", "1:nan"),
+        set_metadata("retries", "1:-1"),
+        set_metadata("anything", float("nan")),
         set_values([-1.0]),
         set_values(["1"]),
         set_values([1e9]),
@@ -234,6 +241,56 @@ def test_a_gzip_bomb_is_refused_before_it_unpacks_whole(
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+def packed(path: Path, text: bytes) -> Path:
+    path.write_bytes(gzip.compress(text, compresslevel=1))
+    return path
+
+
+HEAD = b'{"metadata":{"copymc_format":2},"benchmarks":['
+
+
+@pytest.mark.parametrize(
+    "item", [b"{}", b"[]", b'{"runs":[]}', b"0", b'"ab"', b'{"a":[[],[]]}']
+)
+def test_a_bomb_of_objects_is_refused_before_any_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: bytes
+) -> None:
+    bomb = packed(tmp_path / "bomb.json.gz", HEAD + b",".join([item] * 200_000) + b"]}")
+    monkeypatch.setattr(results, "_FEW", 1 << 14)
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was parsed"))
+    assert "objects" in refused(bomb)
+
+
+def test_what_a_packed_file_may_hold_grows_with_its_size(tmp_path: Path) -> None:
+    """Two files of equal JSON; the second has bytes that do not pack behind its suite."""
+    text = HEAD + b"{}," * 1_200_000 + b"{}]}"
+    assert "objects" in refused(packed(tmp_path / "small.json.gz", text))
+    pad = b'{"pad":"' + os.urandom(1 << 20).hex().encode() + b'",'
+    assert "damaged" in refused(packed(tmp_path / "large.json.gz", pad + text[1:]))
+
+
+def test_a_packed_file_unpacks_to_a_multiple_of_its_size_at_most(tmp_path: Path) -> None:
+    assert "over 3" in refused(packed(tmp_path / "bomb.json.gz", b" " * (48 << 20)))
+
+
+def test_a_file_of_the_full_preset_has_room() -> None:
+    """1.4 million runs of 16 values, each of 13 bytes, which pack to a fifth."""
+    text = 1_400_000 * (16 * 13 + 80)
+    assert text < results._LARGEST
+    assert text < results._UNPACKED + results._EACH * text // 5
+    assert min(results._CONTAINERS, results._FEW + text // 5) > 3 * 1_400_000
+    assert min(results._ITEMS, 2 * (results._FEW + text // 5)) > 1_400_000 * 20
+
+
+def test_a_file_of_a_later_format_says_to_update(path: Path) -> None:
+    later = edited(path, lambda suite: suite["metadata"].update(copymc_format=99))
+    assert "format 99 is newer than 2: update copymc" in refused(later)
+
+
+def test_a_value_that_is_not_a_number_is_named(path: Path) -> None:
+    assert "a value is NaN" in refused(edited(path, set_values([1e-9, float("nan")])))
 
 
 def test_the_facts_of_a_process_survive(path: Path) -> None:

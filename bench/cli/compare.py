@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bench import libc
 from bench.cli import measuring
-from bench.cli.files import context, put, rendered, require_apart, selected
+from bench.cli.files import are_same, context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
 from bench.cli.words import note, warn
@@ -34,6 +34,8 @@ def main(request: CompareFiles | CompareTrees) -> int:
 def _compare_files(request: CompareFiles) -> int:
     files = (request.base, request.new)
     require_apart(request.output, files)
+    if are_same(*files):
+        note(f"{str(request.base)!r} and {str(request.new)!r} hold the same: no change can show")
     tables = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
     base, new = (table.other(*FORMS) for table in tables)
     fewest = min(len(table.phases) for table in (base, new))

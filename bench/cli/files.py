@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from bench import disk, results
 from bench.cli.requests import Cases
+from bench.cli.words import note
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
 from bench.mixes import name_of
@@ -20,6 +22,31 @@ from bench.present.document import Document
 def context(mixes: Sequence[str]) -> Context:
     """What the claims ask for: the mixes of these names or files, or all of a results file."""
     return Context(tuple(map(name_of, mixes)))
+
+
+def distinct(files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files without those that hold what one before them does; says which are given twice."""
+    kept: dict[str, Path] = {}
+    for file in files:
+        before = kept.setdefault(_digest(file), file)
+        if before is not file:
+            what = "is given twice" if file == before else f"holds the same as {str(before)!r}"
+            note(f"results file {str(file)!r} {what}: it counts once")
+    return tuple(kept.values())
+
+
+def are_same(one: Path, other: Path) -> bool:
+    """Whether two results files hold the same."""
+    return _digest(one) == _digest(other)
+
+
+def _digest(file: Path) -> str:
+    """A hash of the file's bytes; its path where it cannot be read, which loading then says."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return str(file)
 
 
 def selection(cases: Cases) -> Selection:

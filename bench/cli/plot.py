@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.cli.files import beside, require_apart, selected, selection
+from bench.cli.files import beside, distinct, require_apart, selected, selection
 from bench.cli.requests import PlotRequest
 from bench.cli.words import note
 from bench.evidence import archive
@@ -19,6 +20,7 @@ from bench.present import plots
 def main(request: PlotRequest) -> int:
     """Draws the plots of each file, and of many what sets them side by side; 0."""
     require_apart(request.output, request.files)
+    request = replace(request, files=distinct(request.files))
     drawn = 0
     for number, table in enumerate(selected(request.files, request.cases), 1):
         folder = _folder(request, table, number)

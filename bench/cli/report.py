@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cli.files import (
     context,
+    distinct,
     put,
     rendered,
     require_apart,
@@ -30,6 +32,7 @@ _FEW_POINTS = 24  # up to which every case of a file without an answer is listed
 def main(request: ReportRequest) -> int:
     """One file's answer or parts of its report; of many, what sets their machines apart."""
     require_apart(request.output, (*request.files, *map(Path, request.mixes)))
+    request = replace(request, files=distinct(request.files))
     if len(request.files) > 1:
         return _report_many(request)
     (table,) = selected(request.files, request.cases)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.model import Scalar
-from bench.present.text import fact
+from bench.present.machines import fact
 
 
 def command(facts: Mapping[str, Scalar]) -> str:
