@@ -414,7 +414,7 @@ class Measured:
         loops: calls in each value.
         spin: delay added to each value, in groups of 16 core cycles; 0 but for `:slowed`.
         values: seconds per call, one per sub-round; the index pairs kernels of a block.
-        rejected: sub-rounds whose value stayed contaminated after all retries.
+        rejected: sub-rounds whose value stayed contaminated after the repeats that it had.
         retries: (sub-round, seconds per call) of contaminated values that were replaced.
 
     """

@@ -8,9 +8,9 @@ measured again.
 Long chunks: a call that lasts as long as half the usual time between two interruptions meets
 one in two of five tries (1 - exp(-0.5)), and a longer one in nearly all. Its time is then what
 its thread ran: its wall time less the time that others had, outer_ns - cpu_ns. That is sound
-because the kernel's clock of a thread advances only while that thread runs, and because what an
-interruption leaves to be fetched again is little beside LEAST_LONG_NS. All kernels of a
-sub-round, twins included, are judged by the same of the two rules. Such a value is
+because the kernel's clock of a thread advances only while that thread runs, and because a copy
+of LEAST_LONG_NS or more finds little in its caches that an interruption could take. All kernels
+of a sub-round, twins included, are judged by the same of the two rules. Such a value is
 contaminated only where that time cannot be told or be true:
 
 - the time outside of the timed calls (warm-up, readings, canary) exceeds OUTSIDE_SHARE of it,
@@ -41,8 +41,9 @@ CANARY_LIMIT = 1.5
 RETRIES = 3
 """How often a contaminated value is measured again, at most."""
 
-LEAST_LONG_NS = 4_000_000
-"""Less is never long, ns: a level-2 cache of 2 MiB is refilled in some 0.1 ms, 2 % of it."""
+LEAST_LONG_NS = 2_000_000
+"""Less is never long, ns: a call that takes so long copies more than a level-2 cache holds, so
+that an interruption costs it little of what it would have met there."""
 
 LONG_SHARE = 0.5
 """Share of the usual time between interruptions from which on a chunk is long."""
@@ -54,7 +55,7 @@ IMPLAUSIBLE = 2.0
 """Above this multiple of the least value of its case, a long value has an unseen gap."""
 
 _WINDOW = 32  # canaries that tell what is usual
-_WATCHED_NS = 100_000_000  # as if one interruption in 0.1 s had been seen before the first value
+_WATCHED_NS = 20_000_000  # as if one interruption in so long had been seen before any value
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,17 +254,22 @@ def checks_loops(process: int) -> bool:
     return 0 < process < len(PHASES)
 
 
+def checks_large(process: int) -> bool:
+    """Whether a process also proves copies over LARGE: the first of a run does."""
+    return process == 0
+
+
 def is_proved(plan: Plan, process: int, index: int) -> bool:
     """Whether a process proves a block's copies: all up to LARGE, of larger ones few.
 
-    Those are proved once a run, by its first process, at the first block of each size. A proof
-    costs as much as four copies, and what may differ at the others (offsets, phases) differs
-    as well in the small copies that every process proves.
+    Those are proved once a run, at the first block of each size. A proof costs as much as four
+    copies, and what may differ at the others (offsets, phases) differs as well in the small
+    copies that every process proves.
     """
     size = plan.blocks[index].point.size
     if size <= LARGE:
         return True
-    return not process and index == next(
+    return checks_large(process) and index == next(
         number for number, block in enumerate(plan.blocks) if block.point.size == size
     )
 

@@ -95,6 +95,7 @@ class Sweep:
         spent: Spent | None = None,
     ) -> None:
         self._work = work
+        self.process = work.process
         self._timer = timer
         self._kernels = kernels
         self._src, self._dst = areas
@@ -150,8 +151,9 @@ class Sweep:
         calls = walks.calls(plan, process, block)
         if is_proved(plan, process, index):
             with self._spent.stage("proofs"):
+                count = calls.proved()
                 for case in block.cases:
-                    self._prove(case, calls)
+                    self._prove(case, calls, count)
         rows = [self._row(case, calls) for case in block.cases]
         jobs = self._timer.load([self._job(row, calls) for row in rows])
         with self._spent.stage("calibrating"):
@@ -232,14 +234,17 @@ class Sweep:
         src = self._src + point.src_offset
         return Call(self._dst + point.dst_offset, src, point.size)
 
-    def _prove(self, case: Case, calls: Calls) -> None:
-        """Ensures, outside all timing, that the case's bytes arrive: of many calls, the first."""
+    def _prove(self, case: Case, calls: Calls, count: int) -> None:
+        """Ensures that the case's bytes arrive: of calls that differ, those of the first `count`.
+
+        Outside all timing.
+        """
         kernel = self._kernel(case)
         if kernel.role not in ("copy", "image") or case.kernel != kernel.name:
             return
         address, call = kernel.addresses[self._phase], self._call(case.point, calls)
         if calls.walk:
-            job = Job(address, call, calls.proved(), walk=calls.walk)
+            job = Job(address, call, count, walk=calls.walk)
             wrong = self._timer.check_walk(kernel, job)
         else:
             wrong = self._timer.check(kernel, address, call)
@@ -296,8 +301,14 @@ _PYPERF_FACTS = (
 )  # the rest names the user's host and folders, or repeats the host facts
 
 
-def _pyperf_facts() -> dict[str, Scalar]:
-    """What pyperf itself notes about a process; imported here, after the last value."""
+def _noted(process: int) -> dict[str, Scalar]:
+    """What pyperf notes about a process: of the first process all, of others what may differ.
+
+    pyperf is imported here, after the last value; it takes 0.1 s, half of them for a program
+    that it starts.
+    """
+    if process:
+        return {"load_avg_1min": os.getloadavg()[0]}
     import pyperf  # noqa: PLC0415
 
     run = pyperf.Run([1.0], metadata={"name": "process"}, collect_metadata=True)
@@ -336,7 +347,7 @@ def main() -> None:
         sys.stdout.write(visit.to_json() + "\n")
         sys.stdout.flush()
     with spent.stage("ending"):
-        last = _pyperf_facts()
+        last = _noted(sweep.process)
     sys.stdout.write(json.dumps({"facts": {**last, **sweep.last_facts()}}) + "\n")
 
 
