@@ -27,6 +27,7 @@ _READ = (1, 2)  # formats that this version reads
 
 _PROCESS = "process"  # benchmark that holds the facts of each worker process
 _LARGEST = 256 << 20  # bytes of JSON; no file of ours comes near
+_PIECE = 1 << 20  # bytes read at once: a read allocates all that it may return
 _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
@@ -142,13 +143,25 @@ def _unpacked(path: Path) -> bytes:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            text = stream.read(_LARGEST + 1)
+            text = b"".join(_pieces(stream))
+    except MemoryError as error:
+        size = path.stat().st_size >> 20
+        message = f"results file {str(path)!r} of {size} MiB packed does not fit into memory"
+        raise CopymcError(message) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"results file {str(path)!r} cannot be read: {reason}") from error
     if len(text) > _LARGEST:
         raise CopymcError(f"results file {str(path)!r} is over {_LARGEST >> 20} MiB unpacked")
     return text
+
+
+def _pieces(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """A stream piece by piece, to one byte beyond the largest file; none is asked for in vain."""
+    left = _LARGEST + 1
+    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece
 
 
 def _decode(path: Path) -> dict[str, Any]:

@@ -213,6 +213,6 @@ def _keep(study: Study, path: Path) -> Study:
         fail(str(error))
         path = Path(tempfile.mkdtemp(prefix="copymc-")) / path.name
         results.save(study, path)
-    with suppress(CopymcError):  # the file is whole without it
+    with suppress(CopymcError, MemoryError):  # the file is whole without it
         archive.enclose(path)
     return Study(study.metadata, study.processes, str(path))
