@@ -33,6 +33,7 @@ _CONTAINERS = 6 << 20  # objects and lists; the full preset writes 4 million
 _ITEMS = 1 << 26  # commas; the full preset writes 25 million
 _UNPACKED, _EACH = 32 << 20, 40  # bytes of JSON for any file, and more for each packed byte
 _FEW = 1 << 20  # containers for any file, and one more for each packed byte; twice that, items
+_PIECE = 1 << 20  # bytes read at once: a read allocates all that it may return
 _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
@@ -176,7 +177,11 @@ def _unpacked(path: Path) -> bytes:
             size = os.fstat(raw.fileno()).st_size if packed else _LARGEST
             largest = min(_LARGEST, _UNPACKED + _EACH * size)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            text = stream.read(largest + 1)
+            text = b"".join(_pieces(stream, largest + 1))
+    except MemoryError as error:
+        size = path.stat().st_size >> 20
+        message = f"results file {str(path)!r} of {size} MiB packed does not fit into memory"
+        raise CopymcError(message) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"results file {str(path)!r} cannot be read: {reason}") from error
@@ -197,6 +202,13 @@ def _require_few(text: bytes, size: int, path: Path) -> None:
             raise CopymcError(
                 f"results file {str(path)!r} holds {count} objects or more, over {most}; {_HINT}"
             )
+
+
+def _pieces(stream: io.BufferedIOBase, most: int) -> Iterator[bytes]:
+    """A stream piece by piece, to at most so many bytes; none is asked for in vain."""
+    while most > 0 and (piece := stream.read(min(most, _PIECE))):
+        most -= len(piece)
+        yield piece
 
 
 def _decode(path: Path) -> dict[str, Any]:

@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status or fail(last_resort.refused(error))
     except MemoryError as error:
         return fail(last_resort.out_of_memory(error))
+    except (ImportError, RuntimeError) as error:
+        if not last_resort.is_out_of_memory(error):
+            raise
+        return fail(last_resort.out_of_memory(error))
     return status
 
 

@@ -29,9 +29,22 @@ def _short(name: str) -> str:
     return repr(name if len(name) <= 80 else f"{name[:77]}...")
 
 
-def out_of_memory(error: MemoryError) -> str:
+_NO_ROOM = ("failed to map segment", "cannot allocate memory", "can't start new thread")
+
+
+def is_out_of_memory(error: ImportError | RuntimeError) -> bool:
+    """Whether a library or a thread could not be there since there was no room for it."""
+    told = f"{error} {error.__cause__} {error.__context__}".lower()
+    return any(words in told for words in _NO_ROOM)
+
+
+def out_of_memory(error: MemoryError | ImportError | RuntimeError) -> str:
     """What was asked for where the error says so, and what this process may have."""
-    asked = str(error) or "memory ran out"
+    asked = "memory ran out"
+    if isinstance(error, ImportError):
+        asked += " while a library was loaded"
+    elif str(error):  # numpy says how much it wanted
+        asked += f": {error}"
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10  # KiB to MiB
     if limit == resource.RLIM_INFINITY:

@@ -96,7 +96,7 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
             laps.mark(timing.MEASURING)
             kept = keeping.keep(begun, campaign.processes, campaign.missing)
         if kept.study.processes and not taken.signum:
-            with suppress(CopymcError, Interrupted), taken.welcome():
+            with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
                 archive.enclose(Path(kept.study.source))  # the file is whole without it
         laps.mark("saving")
     seconds, failures = time.monotonic() - start, tuple(campaign.failures)

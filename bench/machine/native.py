@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, SORTED, Call, Job, Kernel, Mix, Share, Value, Values, Walk
+from bench.model import (
+    PAGE,
+    PHASES,
+    SORTED,
+    Call,
+    CopymcError,
+    Job,
+    Kernel,
+    Mix,
+    Share,
+    Value,
+    Values,
+    Walk,
+)
 
 ffi, lib = _native.ffi, _native.lib
 
@@ -220,11 +233,22 @@ class Area:
 
     def __init__(self, size: int, seed: int = 1) -> None:
         whole = (size + 3 * PAGE) // PAGE * PAGE
-        self._map = mmap.mmap(-1, whole, _FLAGS)
+        self._map = _mapped(whole)
         self._view = ffi.from_buffer(self._map)
         self.address = _address(self._view) + PAGE
         self.size = size
         lib.copymc_fill(self._view, whole, seed)
+
+
+def _mapped(size: int) -> mmap.mmap:
+    """Anonymous memory; CopymcError names how much was asked for where there is not so much."""
+    try:
+        return mmap.mmap(-1, size)
+    except OSError as error:
+        raise CopymcError(
+            f"{size >> 20} MiB of memory for one side of the copies: {error.strerror}; choose "
+            "smaller sizes, or raise the limit (ulimit -v)"
+        ) from error
 
 
 def libc_memcpy(count: int) -> bytes:
