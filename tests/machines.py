@@ -15,7 +15,7 @@ from bench.measure.calibration import calibrate
 from bench.measure.costs import Answering, Costs, Overheads
 from bench.measure.plan import Options, checks_large, checks_loops, passes
 from bench.mixes import mix_of
-from bench.model import ORDINARY, PAGE, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point
+from bench.model import PAGE, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point
 
 NAMES = (
     *("null", "memcpy", "fast_string", "fragile", "mcsafe_unrolled", "movsq", "memcpy_orig"),
@@ -130,14 +130,14 @@ class MadeUp:
 
     def costs(self, plan: Plan) -> Costs:
         """What a calibration makes of this machine."""
-        answering = Answering(3e9 * self.python, 2_000 * self.python)
+        answering = Answering(1e9 * self.python, 2e9 * self.python, 2_000 * self.python)
         return calibrate(self, plan, answering)
 
 
 def _between(used: float, cache: float, inside: float, outside: float) -> float:
     """Bytes per ns: those inside below half of a cache, those outside from twice its size on."""
     share = min(1.0, max(0.0, math.log2(used / cache) / 2 + 0.5))
-    return inside ** (1 - share) * outside**share
+    return float(inside ** (1 - share) * outside**share
 
 
 def options(preset: str, machine: MadeUp, seed: int = 1) -> Options:
@@ -223,5 +223,3 @@ def _mean(mix: Mix) -> float:
     weight = sum(share.weight for share in mix.shares)
     return sum(share.weight * (share.low + share.high) / 2 for share in mix.shares) / weight
 
-
-__all__ = ["NAMES", "ORDINARY", "MadeUp", "options", "run_s"]

@@ -11,14 +11,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import __version__, results
+from bench.cli import budgeting
+from bench.cli.budgeting import Budgeted, Watch
 from bench.cli.files import beside
 from bench.cli.kernels import chosen
 from bench.cli.plot import draw
+from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, signals
 from bench.cli.verify import checked
@@ -28,6 +31,7 @@ from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
 from bench.measure import recovery
 from bench.measure import verify as checks
+from bench.measure.calibration import Surroundings
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.plan import Options, make_plan
 from bench.mixes import described, read_mix
@@ -69,15 +73,19 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     facts = host.facts()
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
     kernels = chosen(request.cases.kernels)
-    plan = make_plan(_options(request, kernels))
+    asked = make_plan(_options(request, kernels))
     path = request.place.output or _default_path(_label(request), now)
     results.require_writable(path)
-    for line in noise.warnings(cpu, facts):
-        print(f"warning: {line}", file=sys.stderr)
+    _tell(request, [f"warning: {line}" for line in noise.warnings(cpu, facts)])
     _prove(kernels)
+    around = _surroundings(request.environ, cpu, libraries)
+    budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
     verified = _verified(kernels, libraries) if request.verify else {}
-    campaign, signum = _campaign(request.environ, plan, cpu, libraries)
+    _tell(request, budgeted.lines())
+    plan = budgeted.fitted.plan
+    campaign, signum, used = _campaign(plan, budgeted, around, request.quiet)
     metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
+    metadata |= {**budgeted.metadata(), **used}
     study = _keep(Study(metadata, campaign.processes, str(path)), path)
     seconds = time.monotonic() - start
     return Outcome(study, seconds, campaign.missing, tuple(campaign.failures), signum)
@@ -178,24 +186,34 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
     }
 
 
-def _campaign(
-    environ: Environ, plan: Plan, cpu: int, libraries: tuple[str, ...]
-) -> tuple[Campaign, int]:
-    """The campaign after it ran, and the number of the signal that ended it early or 0."""
-    from tqdm import tqdm  # noqa: PLC0415 (only where progress is shown)
-
+def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
     kept = clean_environ(os.environ, environ.inherit, environ.everything)
-    pinned = noise.can_pin(cpu)
-    campaign = Campaign(plan, cpu if pinned else -1, kept, libraries)
-    leave(cpu)
-    bar = tqdm(total=len(plan.blocks) * plan.processes, unit="block", disable=None, leave=False)
+    return Surroundings(cpu if noise.can_pin(cpu) else -1, kept, libraries)
+
+
+def _tell(request: RunRequest, lines: Sequence[str]) -> None:
+    """Says what the user may want to know, unless asked to be quiet."""
+    for line in () if request.quiet else lines:
+        print(line, file=sys.stderr)
+
+
+def _campaign(
+    plan: Plan, budgeted: Budgeted, around: Surroundings, quiet: bool
+) -> tuple[Campaign, int, dict[str, Scalar]]:
+    """The campaign after it ran, the signal that ended it early or 0, and the share it got."""
+    campaign = Campaign(plan, around.cpu, around.environ, around.libraries)
+    if around.cpu >= 0:
+        leave(around.cpu)
+    watch = Watch(around.cpu)
+    shown = progress(Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s),
+                     sys.stderr, quiet)  # fmt: skip
     try:
-        with signals(), bar:
+        with signals(), closing(shown):
             for event in campaign.events():
-                bar.update(event.done - bar.n)
+                shown.show(event.done)
     except Interrupted as stop:
-        return campaign, stop.signum
-    return campaign, 0
+        return campaign, stop.signum, watch.metadata(campaign.processes, budgeted.share)
+    return campaign, 0, watch.metadata(campaign.processes, budgeted.share)
 
 
 def _keep(study: Study, path: Path) -> Study:

@@ -16,7 +16,7 @@ fours, so that every phase stays equally frequent, and then sub-rounds.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from bench.geometry import MANY_PAGES, alias_class
@@ -66,12 +66,14 @@ class Fitted:
         plan: what is measured.
         predicted_s: CPU time until the answer, s.
         dropped: what the budget cost, in words; empty if nothing.
+        forecast: what its parts cost.
 
     """
 
     plan: Plan
     predicted_s: float
     dropped: str
+    forecast: Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +98,20 @@ def fit(plan: Plan, costs: Costs, limits: Limits) -> Fitted:
     """The plan, cut or grown to its budget; equal plans, costs and limits give equal plans."""
     forecast = Forecast(plan, costs)
     if limits.budget_s is None:
-        return Fitted(plan, forecast.run_ns(plan) / 1e9, "")
+        return Fitted(plan, forecast.run_ns(plan) / 1e9, "", forecast)
     allowed = FILLED * limits.budget_s * 1e9
 
     def fits(cut: _Cut) -> bool:
         return forecast.run_ns(_cut(plan, cut)) <= allowed
 
     ladder = list(_ladder(plan, limits))
-    step = bisect_left(ladder, True, key=fits)
-    cut = ladder[min(step, len(ladder) - 1)]
-    grown = _grown(cut, plan, limits) if step else _spent(plan, limits)
-    for better in grown:
-        if not fits(better):
-            break
-        cut = better
+    cut = ladder[min(bisect_left(ladder, True, key=fits), len(ladder) - 1)]
+    if cut == ladder[0]:
+        cut = _last(cut, _more_processes(cut, limits), fits)
+    cut = _last(cut, _more_rounds(cut, limits), fits)
     fitted = _cut(plan, cut)
     dropped = _said(plan, fitted, cut, limits.budget_s)
-    return Fitted(fitted, forecast.run_ns(fitted) / 1e9, dropped)
+    return Fitted(fitted, forecast.run_ns(fitted) / 1e9, dropped, forecast)
 
 
 def _ladder(plan: Plan, limits: Limits) -> Iterator[_Cut]:
@@ -131,21 +130,27 @@ def _ladder(plan: Plan, limits: Limits) -> Iterator[_Cut]:
         yield (cut := replace(cut, sizes=sizes))
 
 
-def _grown(cut: _Cut, plan: Plan, limits: Limits) -> Iterator[_Cut]:
-    """What a cut plan gets back where its last step was a large one."""
-    if cut.sizes or cut.processes == limits.least < plan.processes:
-        while cut.rounds < 1.0:
-            yield (cut := replace(cut, rounds=min(1.0, cut.rounds * _MORE)))
-
-
-def _spent(plan: Plan, limits: Limits) -> Iterator[_Cut]:
-    """What spare time buys."""
-    cut = _Cut(processes=plan.processes)
+def _more_processes(cut: _Cut, limits: Limits) -> Iterator[_Cut]:
+    """What spare time buys first; as many of each phase where that is possible."""
     while cut.processes < limits.most:
         step = len(PHASES) - cut.processes % len(PHASES)
         yield (cut := replace(cut, processes=min(limits.most, cut.processes + step)))
-    while cut.rounds < limits.more_rounds:
-        yield (cut := replace(cut, rounds=min(limits.more_rounds, cut.rounds * _MORE)))
+
+
+def _more_rounds(cut: _Cut, limits: Limits) -> Iterator[_Cut]:
+    """What spare time buys next; all sub-rounds come back before any are added."""
+    most = 1.0 if cut.sizes or cut.trims else limits.more_rounds
+    while cut.rounds < most:
+        yield (cut := replace(cut, rounds=min(most, cut.rounds * _MORE)))
+
+
+def _last(cut: _Cut, steps: Iterator[_Cut], fits: Callable[[_Cut], bool]) -> _Cut:
+    """The last step before one that does not fit."""
+    for step in steps:
+        if not fits(step):
+            break
+        cut = step
+    return cut
 
 
 def _sizes(plan: Plan) -> list[int]:

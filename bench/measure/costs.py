@@ -9,10 +9,11 @@ import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bench.geometry import alias_class
 from bench.measure import walks
-from bench.measure.plan import checks_large, checks_loops, visits
+from bench.measure.plan import checks_large, checks_loops, passes, visits
 from bench.measure.sweep import base_name
 from bench.mixes import mix_of
 from bench.model import ORDINARY, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point, Walk
@@ -60,8 +61,16 @@ class Overheads:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """CPU time of the program around its workers, ns: `fixed`, and for each value kept."""
+    """CPU time of the program around its workers, ns.
 
+    Attributes:
+        before: until the plan is made.
+        fixed: after the last value.
+        value: after the last value, for each value.
+
+    """
+
+    before: float
     fixed: float
     value: float
 
@@ -130,18 +139,28 @@ class Forecast:
         self._costs = costs
         self._units: dict[tuple[Point, tuple[str, ...]], _Unit] = {}
 
+    @property
+    def before_s(self) -> float:
+        """CPU time until the plan was made, s."""
+        return self._costs.answering.before / 1e9
+
     def run_ns(self, plan: Plan) -> float:
         """CPU time of the whole run, answer included, ns."""
+        answering = self._costs.answering
+        values = plan.processes * sum(b.rounds * len(b.kernels) for b in plan.blocks)
+        around = answering.before + answering.fixed + answering.value * values
+        return sum(self.processes_ns(plan)) + around
+
+    def processes_ns(self, plan: Plan) -> list[float]:
+        """CPU time of each worker process, ns; those that do alike cost alike."""
         kinds: dict[tuple[bool, bool, bool], float] = {}
-        measuring = 0.0
+        times = []
         for process in range(plan.processes):
             kind = (process == 0, checks_loops(process), checks_large(process))
             if kind not in kinds:
                 kinds[kind] = self.process_ns(plan, process)
-            measuring += kinds[kind]
-        answering = self._costs.answering
-        values = plan.processes * sum(b.rounds * len(b.kernels) for b in plan.blocks)
-        return measuring + answering.fixed + answering.value * values
+            times.append(kinds[kind])
+        return times
 
     def process_ns(self, plan: Plan, process: int) -> float:
         """CPU time of one worker process, ns."""
@@ -230,6 +249,41 @@ class Forecast:
         size = _mean(mix_of(point, self._plan.mixes)) if length else point.size
         proved = min(_PROVED_BYTES, max(1, length) * size)
         return self._costs.overheads.proof_byte * proved
+
+
+class Timetable:
+    """What of a plan's predicted time has passed when so many of its blocks are measured."""
+
+    def __init__(self, plan: Plan, forecast: Forecast) -> None:
+        self._plan, self._forecast = plan, forecast
+        self._times = forecast.processes_ns(plan)
+        self._process = -1
+        self._visits: list[float] = []
+
+    @property
+    def whole_s(self) -> float:
+        """All worker processes, s."""
+        return sum(self._times) / 1e9
+
+    def passed_s(self, done: int) -> float:
+        """The predicted time of the first `done` blocks over all processes, s."""
+        process, blocks = divmod(done, len(self._plan.blocks))
+        passed = sum(self._times[:process])
+        if blocks:
+            visited = self._of(process)
+            passed += visited[len(visited) * blocks // len(self._plan.blocks)]
+        return passed / 1e9
+
+    def _of(self, process: int) -> list[float]:
+        """The predicted time of a process after each of its visits, its start included, ns."""
+        if process != self._process:
+            costs = [
+                self._forecast.visit_ns(self._plan, process, index, numbers)
+                for index, numbers in passes(self._plan, process)
+            ]
+            start = self._times[process] - sum(costs)
+            self._process, self._visits = process, [*accumulate(costs, initial=start)]
+        return self._visits
 
 
 def _mean(mix: Mix) -> float:

@@ -34,13 +34,16 @@ def run(words: Namespace) -> RunRequest:
     return RunRequest(
         cases=_cases(words),
         trees=_trees(words),
-        effort=Effort(words.preset, _processes(words), words.affinity, words.seed),
+        effort=Effort(
+            words.preset, _processes(words), words.affinity, words.seed, words.budget
+        ),
         environ=Environ(words.inherit_environ, words.copy_env),
         place=Place(words.output, words.label),
         residency=words.residency,
         mixes=tuple(words.mix),
         plot=words.plot,
         verify=words.verify,
+        quiet=words.quiet,
     )
 
 
@@ -86,8 +89,8 @@ def verify(words: Namespace) -> VerifyRequest:
     )
 
 
-_OF_TREES = ("plot", "verify", "seed", "mix", "processes", "rigorous", "fast", "label", "symbol",
-             "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
+_OF_TREES = ("plot", "verify", "quiet", "budget", "seed", "mix", "processes", "rigorous", "fast",
+             "label", "symbol", "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
