@@ -137,7 +137,7 @@ class MadeUp:
 def _between(used: float, cache: float, inside: float, outside: float) -> float:
     """Bytes per ns: those inside below half of a cache, those outside from twice its size on."""
     share = min(1.0, max(0.0, math.log2(used / cache) / 2 + 0.5))
-    return float(inside ** (1 - share) * outside**share
+    return float(inside ** (1 - share) * outside**share)
 
 
 def options(preset: str, machine: MadeUp, seed: int = 1) -> Options:

@@ -31,7 +31,7 @@ from bench.model import (
     Plan,
     Point,
 )
-from bench.units import format_duration, format_size
+from bench.units import format_size
 
 CHUNK_NS = 25_000
 """Least wall time of one value, ns: dwarfs the clock's step, and is short against the
@@ -149,9 +149,9 @@ class Preset:
         """One line for people."""
         top = "beyond the last-level cache" if self.outgrows_cache else format_size(self.sizes[-1])
         return (
-            f"{format_duration(self.budget_s)}: {len(self.sizes) + self.outgrows_cache} sizes to "
-            f"{top}, {len(self.pairs)} pairs of offsets, {len(MIXES) + len(RANGES)} mixes, "
-            f"{self.processes} processes"
+            f"{len(self.sizes) + self.outgrows_cache} sizes to {top}, {len(self.pairs)} pairs of "
+            f"offsets, {len(MIXES) + len(RANGES)} mixes, {self.processes} to "
+            f"{self.processes_most} processes"
         )
 
 

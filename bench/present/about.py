@@ -9,6 +9,7 @@ from bench import __version__
 from bench.machine import catalog, host, native, noise
 from bench.measure.plan import PRESETS
 from bench.model import Kernel
+from bench.units import format_duration
 
 _YES = {True: "yes", False: "no"}
 
@@ -25,6 +26,7 @@ def as_json() -> dict[str, object]:
         "copy_mc": {"path": path.path, "reason": path.reason},
         "kernels": [_kernel_row(kernel) for kernel in catalog.kernels()],
         "presets": {name: preset.summary for name, preset in PRESETS.items()},
+        "budgets": {name: preset.budget_s for name, preset in PRESETS.items()},
         "warnings": list(noise.warnings(max(os.sched_getaffinity(0)), facts)),
     }
 
@@ -74,9 +76,9 @@ def _kernels() -> Iterator[str]:
 
 
 def _presets() -> Iterator[str]:
-    yield "preset   what it measures"
+    yield "preset   budget      what it measures, cut to the budget on slow machines"
     for name, preset in PRESETS.items():
-        yield f"{name:8s} {preset.summary}"
+        yield f"{name:8s} {format_duration(preset.budget_s):11s} {preset.summary}"
 
 
 def _warnings() -> Iterator[str]:
