@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Protocol, TextIO
 
-from bench.measure.costs import Timetable
 from bench.units import format_duration
 
 EVERY_S = 15.0
 """From line to line where nobody watches a terminal, s."""
 
 _TRUST_S = 5.0  # predicted time after which what was seen weighs as much as what was expected
+
+
+class Timetable(Protocol):
+    """What of the predicted time has passed, as measure.costs.Timetable tells it."""
+
+    @property
+    def whole_s(self) -> float:
+        """All of it, s."""
+
+    def passed_s(self, done: int) -> float:
+        """That of the first `done` blocks, s."""
 
 
 class Pace:
@@ -82,6 +92,10 @@ class Bar:
         left = format_duration(self._pace.left_s(done))
         self._bar.set_postfix_str(f"{left} left", refresh=False)
         self._bar.update(self._pace.share(done) - self._bar.n)
+
+    def refresh(self) -> None:
+        """Draws the bar at once."""
+        self._bar.refresh()
 
     def close(self) -> None:
         """Takes the bar away."""
