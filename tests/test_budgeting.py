@@ -112,7 +112,7 @@ def test_a_budget_too_small_is_said_and_kept_in_the_file_and_given_processes_sta
         os.sched_setaffinity(0, affinity)
     said = capsys.readouterr().err
     study = results.load(path)
-    assert "2 cases in 1 process, about" in said
+    assert "7 cases in 1 process, about" in said
     assert len(study.processes) == 1
     assert study.metadata["budget_s"] == 1.0
     assert str(study.metadata["dropped"]) in said
