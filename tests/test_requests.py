@@ -57,7 +57,8 @@ def test_the_defaults_are_those_of_the_help() -> None:
     run = RunRequest()
     assert run.cases == Cases((), (), (), (), (), ())
     assert run.trees == Trees((), None, None, (), "uncopied")
-    assert run.effort == Effort("default", None, None, None)
+    assert run.effort == Effort("default", None, None, None, None)
+    assert not run.quiet
     assert run.environ == Environ((), everything=False)
     assert run.place == Place(None, None, None)
     assert (run.residency, run.mixes, run.plot, run.verify) == ("hot", (), False, False)
@@ -73,18 +74,19 @@ def test_run_asks_for_all_that_its_options_say() -> None:
         "--features erms,fsrm --symbol f --symbol g --contract status --size 4K,64..128 "
         "--delta 0,8,4095 --src-offset 1 --processes 6 --affinity 3-4,1 "
         "--inherit-environ A,B --copy-env --seed 7 --label l --output o "
-        "--plot --verify --timing --mix page --mix file"
+        "--plot --verify --timing --mix page --mix file --budget 90s --quiet"
     )
     assert parse(words.split()) == RunRequest(
         cases=Cases(("memcpy", "fra*"), (64, 128, 4096), (0, 8, 4095), (1,)),
         trees=Trees(("t@v1", "u"), Path("p"), ("erms", "fsrm"), ("f", "g"), "status"),
-        effort=Effort("full", 6, (1, 3, 4), 7),
+        effort=Effort("full", 6, (1, 3, 4), 7, 90.0),
         environ=Environ(("A", "B"), everything=True),
         place=Place(Path("o"), "l"),
         mixes=("page", "file"),
         plot=True,
         verify=True,
         timing=True,
+        quiet=True,
     )
 
 
@@ -197,6 +199,7 @@ def test_an_effort_is_a_number_of_processes(words: str, processes: int | None) -
 
 SAMPLES = {
     "--affinity": "1",
+    "--budget": "90s",
     "--case": "size=1",
     "--claims": "placement",
     "--contract": "plain",
@@ -225,7 +228,8 @@ SAMPLES = {
     **dict.fromkeys(("--all", "--cases", "--losses", "--memcpy", "--noise", "--pointers"), ""),
     **dict.fromkeys(("--recovery", "--repeat", "--reviewers", "--tables", "--answer"), ""),
     **dict.fromkeys(("--allow-lethal", "--copy-env", "--fast", "--json"), ""),
-    **dict.fromkeys(("--payload", "--plot", "--rigorous", "--timing", "--verify"), ""),
+    **dict.fromkeys(("--payload", "--plot", "--quiet", "--rigorous", "--timing"), ""),
+    "--verify": "",
 }
 """A value of each option that is not its default; empty for one that takes none."""
 
@@ -303,6 +307,10 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
         ("run --delta 5000", "delta '5000'"),
         ("run --src-offset y", "src_offset 'y'"),
         ("run --affinity x", "--affinity 'x' is not a list of CPUs"),
+        ("run --budget soon", "duration 'soon' is not a time such as 90s"),
+        ("run --budget 0s", "duration '0s' is outside"),
+        ("compare a b --budget 5s", "--budget is for a comparison"),
+        ("compare a b --quiet", "--quiet is for a comparison"),
         ("run --processes 0", "argument --processes: '0' is not a whole number"),
         ("run --affinity 1,x", "--affinity '1,x' is not a list of CPUs"),
         ("run --kernel memcpy,,fragile", "list 'memcpy,,fragile' has an empty name"),

@@ -10,17 +10,19 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import __version__
-from bench.cli import keeping, resuming
+from bench.cli import budgeting, keeping, resuming
+from bench.cli.budgeting import Budgeted, Watch
 from bench.cli.files import beside
 from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
 from bench.cli.laps import Laps
 from bench.cli.plot import draw, require_folder
+from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
@@ -30,6 +32,7 @@ from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
 from bench.measure import journal, recovery
 from bench.measure import verify as checks
+from bench.measure.calibration import Surroundings
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.journal import Head
 from bench.measure.plan import Options, make_plan
@@ -84,17 +87,18 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     From the first value on a signal waits until the file is on disk.
     """
     start, laps = time.monotonic(), Laps()
-    begun = _begun(request, libraries)
+    begun, budgeted = _begun(request, libraries)
     laps.mark("preparing")
     with signals() as taken:
-        campaign = _campaign(begun, taken)
+        campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
         try:
-            _watch(campaign, begun)
+            _follow(campaign, begun, budgeted, request.quiet)
         except Interrupted:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
-            kept = keeping.keep(begun, campaign.processes, campaign.missing)
+            used = watch.metadata(campaign.processes, budgeted.share)
+            kept = keeping.keep(_with(begun, used), campaign.processes, campaign.missing)
         if kept.study.processes and not taken.signum:
             with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
                 archive.enclose(Path(kept.study.source))  # the file is whole without it
@@ -102,6 +106,11 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     seconds, failures = time.monotonic() - start, tuple(campaign.failures)
     return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum, laps,
                    kept.is_elsewhere, kept.again)  # fmt: skip
+
+
+def _with(begun: Begun, used: Mapping[str, Scalar]) -> Begun:
+    """The run with what it got of its CPU."""
+    return replace(begun, head=replace(begun.head, metadata={**begun.head.metadata, **used}))
 
 
 def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
@@ -182,37 +191,57 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
-def _begun(request: RunRequest, libraries: tuple[str, ...]) -> Begun:
+def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budgeted]:
     """The run that was asked for, or the one that goes on; its kernels copy rightly."""
     facts = host.facts()
     if request.place.resume:
-        begun = resuming.go_on(request, request.place.resume, facts, libraries)
-        _warn(max(begun.head.work.cpu, 0), facts)
-        _prove([catalog.find(name) for name in {*map(base_name, begun.head.work.plan.kernels)}])
-        return begun
+        return _resumed(request, request.place.resume, libraries, facts)
     return _new(request, libraries, facts)
+
+
+def _resumed(
+    request: RunRequest, path: Path, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
+) -> tuple[Begun, Budgeted]:
+    """An unfinished run, whose plan stays as it is."""
+    begun = resuming.go_on(request, path, facts, libraries)
+    work = begun.head.work
+    _warn(request, max(work.cpu, 0), facts)
+    _prove([catalog.find(name) for name in {*map(base_name, work.plan.kernels)}])
+    around = _surroundings(begun.environ, work.cpu, work.libraries)
+    return begun, budgeting.as_it_is(request, work.plan, around)
 
 
 def _new(
     request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> Begun:
+) -> tuple[Begun, Budgeted]:
     """A run that starts now."""
     now = datetime.datetime.now(datetime.UTC)
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
     kernels = chosen(request.cases.kernels)
-    plan = make_plan(_options(request, kernels))
+    asked = make_plan(_options(request, kernels))
     path = _place(request, now)
-    _warn(cpu, facts)
+    _warn(request, cpu, facts)
     _prove(kernels)
+    around = _surroundings(request.environ, cpu, libraries)
+    budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
     verified = _verified(kernels, libraries) if request.verify else {}
+    _tell(request, budgeted.lines())
+    plan = budgeted.fitted.plan
     metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
-    work = Assignment(plan, 0, cpu if noise.can_pin(cpu) else -1, {}, libraries)
-    head = Head(path.name, work, resuming.plain(request), metadata, journal.sources())
-    return keeping.begin(path, request.place.output is None, head, request.environ)
+    work = Assignment(plan, 0, around.cpu, {}, libraries)
+    plain = resuming.plain(request)
+    head = Head(path.name, work, plain, {**metadata, **budgeted.metadata()}, journal.sources())
+    return keeping.begin(path, request.place.output is None, head, request.environ), budgeted
 
 
-def _warn(cpu: int, facts: Mapping[str, Scalar]) -> None:
-    for line in noise.warnings(cpu, facts):
+def _tell(request: RunRequest, lines: Sequence[str]) -> None:
+    """Says what the user may want to know, unless asked to be quiet."""
+    for line in () if request.quiet else lines:
+        print(line, file=sys.stderr)
+
+
+def _warn(request: RunRequest, cpu: int, facts: Mapping[str, Scalar]) -> None:
+    for line in () if request.quiet else noise.warnings(cpu, facts):
         warn(line)
 
 
@@ -266,6 +295,11 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
     }
 
 
+def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
+    kept = clean_environ(os.environ, environ.inherit, environ.everything)
+    return Surroundings(cpu if noise.can_pin(cpu) else -1, kept, libraries)
+
+
 def _campaign(begun: Begun, taken: Signals) -> Campaign:
     """The campaign of a run, with what an earlier part of it measured."""
     work, environ = begun.head.work, begun.environ
@@ -280,16 +314,15 @@ def _campaign(begun: Begun, taken: Signals) -> Campaign:
     return campaign
 
 
-def _watch(campaign: Campaign, begun: Begun) -> None:
+def _follow(campaign: Campaign, begun: Begun, budgeted: Budgeted, quiet: bool) -> None:
     """Runs the campaign, with progress on standard error."""
-    from tqdm import tqdm  # noqa: PLC0415 (only where progress is shown)
-
-    plan, is_told = begun.head.work.plan, False
-    leave(begun.head.work.cpu)
-    total = len(plan.blocks) * plan.processes
-    with tqdm(total=total, unit="block", disable=None, leave=False) as bar:
+    if begun.head.work.cpu >= 0:
+        leave(begun.head.work.cpu)
+    is_told = False
+    pace = Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s)
+    with closing(progress(pace, sys.stderr, quiet)) as shown:
         for event in campaign.events():
-            bar.update(event.done - bar.n)
+            shown.show(event.done)
             if begun.journal.error and not is_told:
                 is_told = True
                 name = str(begun.journal.path)

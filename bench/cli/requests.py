@@ -69,6 +69,7 @@ class Effort:
         processes: worker processes; None: as many as the preset's.
         affinity: CPUs, of which the first measures; None: any that suits.
         seed: decides the plan; None: a fresh one.
+        budget_s: how long the run takes, s; None: the preset's where all of it is measured.
 
     """
 
@@ -76,6 +77,7 @@ class Effort:
     processes: int | None = None
     affinity: tuple[int, ...] | None = None
     seed: int | None = None
+    budget_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class RunRequest:
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
         timing: tell where the time of the run went.
+        quiet: say nothing on standard error but errors.
 
     """
 
@@ -129,6 +132,7 @@ class RunRequest:
     plot: bool = False
     verify: bool = False
     timing: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

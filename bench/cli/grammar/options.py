@@ -11,7 +11,7 @@ from bench.evidence.classes import parse_geometries
 from bench.measure.plan import PRESETS
 from bench.mixes import MIXES, RANGES
 from bench.model import CopymcError
-from bench.units import parse_sizes
+from bench.units import parse_duration, parse_sizes
 
 _FORMATS = ("text", "markdown", "html", "json")
 
@@ -72,6 +72,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     _add_offsets(run)
     run.add_argument("--residency", choices=("hot",), default="hot", help="lines before the call")
     run.add_argument("--processes", type=values.count, metavar="N", help="worker processes")
+    run.add_argument("--budget", type=parse_duration, metavar="TIME",
+                     help="how long it takes on a CPU of its own, such as 90s or 3min, answer "
+                     "included and --verify not; more time buys processes; default: the "
+                     "preset's, see `copymc info`, and none for a part of it",
+                     )  # fmt: skip
     effort = run.add_mutually_exclusive_group()
     effort.add_argument("--rigorous", action="store_true", help="twice the processes")
     effort.add_argument("--fast", action="store_true", help="half the processes")
@@ -92,6 +97,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--verify", action="store_true",
                      help="prove the recovery contract first and store the verdicts")  # fmt: skip
     run.add_argument("--timing", action="store_true", help="tell where the run's time went")
+    run.add_argument("--quiet", action="store_true", help="no progress, no notes; errors stay")
     _add_mix(run)
     run.set_defaults(record=records.run)
 

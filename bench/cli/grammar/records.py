@@ -36,7 +36,9 @@ def run(words: Namespace) -> RunRequest:
     return RunRequest(
         cases=_cases(words),
         trees=_trees(words),
-        effort=Effort(words.preset, _processes(words), words.affinity, words.seed),
+        effort=Effort(
+            words.preset, _processes(words), words.affinity, words.seed, words.budget
+        ),
         environ=Environ(words.inherit_environ, words.copy_env),
         place=_place(words),
         residency=words.residency,
@@ -44,6 +46,7 @@ def run(words: Namespace) -> RunRequest:
         plot=words.plot,
         verify=words.verify,
         timing=words.timing,
+        quiet=words.quiet,
     )
 
 
@@ -103,9 +106,9 @@ def verify(words: Namespace) -> VerifyRequest:
     )
 
 
-_OF_TREES = ("plot", "verify", "timing", "seed", "mix", "processes", "rigorous", "fast", "label",
-             "symbol", "contract", "resume", "features", "affinity", "inherit_environ",
-             "copy_env")  # fmt: skip
+_OF_TREES = ("plot", "verify", "timing", "quiet", "budget", "seed", "mix", "processes", "rigorous",
+             "fast", "label", "symbol", "contract", "resume", "features", "affinity",
+             "inherit_environ", "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
