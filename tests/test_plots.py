@@ -469,7 +469,10 @@ def test_a_paired_ratio_is_what_the_answer_draws() -> None:
 def test_each_format_is_written_from_one_figure(tmp_path: Path, table: Table) -> None:
     figure = throughput.figure(table)
     assert figure is not None
+    figure.set_dpi(50)
     paths = list(style.save(figure, tmp_path / "f", ("png", "svg", "pdf")))
+    width = int.from_bytes(paths[0].read_bytes()[16:20], "big")
+    assert width == round(figure.get_figwidth() * figure.dpi)
     heads = [path.read_bytes()[:5] for path in paths]
     assert [path.suffix for path in paths] == [".png", ".svg", ".pdf"]
     assert heads == [b"\x89PNG\r", b"<svg ", b"%PDF-"]
