@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.evidence.alike import Alike, alike
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
@@ -15,13 +14,14 @@ from bench.evidence.classes import size_class
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.intervals import mean_ratio, ratio, time
+from bench.evidence.losses import Loss, losses
 from bench.evidence.noise import noise
 from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
 from bench.model import FORMS, CopymcError, Point
-from bench.present.answer import SUBJECT, against, answer, geometry, placed, rivals
+from bench.present.answer import SUBJECT, answer, by_size, geometry, placed, rivals
 from bench.present.document import (
     Document,
     Grid,
@@ -131,7 +131,7 @@ def _path(table: Table) -> Iterator[Part]:
 def loss_sections(table: Table) -> Iterator[Section]:
     """Where the default loses at chosen pointers, those that behave alike in one row."""
     for name in rivals(table):
-        yield _loss_section(alike(table, SUBJECT, name), name)
+        yield _loss_section(losses(table, SUBJECT, name), name)
 
 
 def libc(table: Table) -> Iterator[Section]:
@@ -141,11 +141,11 @@ def libc(table: Table) -> Iterator[Section]:
         return
     facts = table.study.metadata
     name = f"{LIBC} of {fact(facts, 'libc')} ({fact(facts, 'libc_memcpy')}, not for kernels)"
-    yield from against(table, [LIBC], f"{SUBJECT} against {name}")
-    yield _loss_section(alike(table, SUBJECT, LIBC), name)
+    yield from by_size(table, [LIBC], f"{SUBJECT} against {name}")
+    yield _loss_section(losses(table, SUBJECT, LIBC), name)
 
 
-def _loss_section(groups: Sequence[Alike], baseline: str) -> Section:
+def _loss_section(groups: Sequence[Loss], baseline: str) -> Section:
     title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
     if not groups:
         return Section(title, (Paragraph("At no pair of pointers."),))
