@@ -10,6 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache as remembered
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench import cache, disk, results
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
+from bench.evidence.naming import matching
 from bench.model import CopymcError
 
 _ALONE = 3  # files up to which starting other processes costs more than it saves
@@ -72,10 +74,11 @@ def _named(plain: dict[str, Any], path: Path) -> Digest:
 def _made(path: Path, context: Context, selection: Selection) -> Digest:
     gc.disable()  # a file is millions of records that all live until it is read
     try:
-        table = Table(results.load(path), selection)
+        study = results.load(path)
+        table = Table(study, replace(selection, kernels=matching(study, selection.kernels)))
     finally:
         gc.enable()
-    if not table.points:
+    if not table.points or not table.kernels:
         raise CopymcError(f"results file {str(path)!r} has no case of this selection")
     return digest(table, context)
 
