@@ -329,6 +329,7 @@ PLACES = (
     *(Point(size, 0, 0, form=ORDINARY) for size in (64, 1024)),
     *(Point(0, 0, 0, form=SHUFFLED, mix=mix) for mix in ("fleet", "page")),
 )
+CASES = {(kernel, point): Case(kernel, point) for kernel in KERNELS for point in PLACES}
 FACTS = {"copy_mc_path": "fast_string", "cpu_model_name": "made up", "cpu_family": "0-0"}
 
 Truth = Callable[[str, Point, int], float]  # log of a kernel's time over the usual, by placement
@@ -386,7 +387,7 @@ def study(truth: Truth, noise: Draw, rng: Rng, machine: float = 0.0, processes: 
     made = []
     for index, phase in enumerate(map(int, phases)):
         rows = [
-            Measured(Case(kernel, point), 1000, 0, (seconds,) * 2)
+            Measured(CASES[kernel, point], 1000, 0, (seconds,) * 2)
             for row, kernel in enumerate(KERNELS)
             for column, point in enumerate(PLACES)
             if np.isfinite(log := logs[row, column, index])

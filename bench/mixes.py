@@ -68,13 +68,14 @@ RANGES = tuple(
 """Ranges of sizes, each a mix: what a copy costs whose size nobody can predict."""
 
 
-_NUMBER = r"[0-9]+[KMGT]?"
+_NUMBER = r"-?[0-9]+[KMGT]?"
 _BIN = re.compile(
     rf"^(?:\[(?P<low>{_NUMBER})\]|\[(?P<first>{_NUMBER}), (?P<last>{_NUMBER}|\.\.\.)(?P<end>[\])])"
-    rf"|\(\.\.\., (?P<under>-?{_NUMBER})\))\s+(?P<count>[0-9]+)\s*\|"
+    rf"|\(\.\.\., (?P<under>{_NUMBER})\))\s*(?P<count>[0-9]+)\s*\|"
 )
 _KEY = re.compile(r"^@\w*(?:\[(?P<one>-?[0-9]+)(?:, *(?P<two>-?[0-9]+))?\])?:\s*$")
 _OPEN = 1 << 40  # upper end of a bin that has none
+_LARGEST_FILE = 16 << 20  # bytes; a histogram has a few KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +137,33 @@ def _bytes(text: str) -> int:
     return int(digits) << 10 * (" KMGT".index(text[len(digits) :] or " "))
 
 
+_BUILT_IN = {mix.name: mix for mix in (*MIXES, *RANGES)}
+
+
+def read_mixes(texts: Sequence[str]) -> tuple[Mix, ...]:
+    """The mixes of some texts; CopymcError where two of them have one name."""
+    mixes = {text: read_mix(text) for text in texts}
+    names = [mix.name for mix in mixes.values()]
+    for name in names:
+        if names.count(name) > 1 or (name in _BUILT_IN and name not in mixes):
+            raise CopymcError(f"mix {name!r} is not the only one of that name: rename its file")
+    return tuple(mixes.values())
+
+
 def read_mix(text: str) -> Mix:
     """A built-in mix by name, or the histogram in a file; CopymcError says what there is."""
-    for mix in (*MIXES, *RANGES):
-        if mix.name == text:
-            return mix
+    if text in _BUILT_IN:
+        return _BUILT_IN[text]
     try:
-        return parse_histogram(Path(text).read_text(errors="replace"), _file_name(text))
+        with Path(text).open(errors="replace") as stream:
+            content = stream.read(_LARGEST_FILE)
     except OSError as error:
-        names = ", ".join(mix.name for mix in (*MIXES, *RANGES))
+        names = ", ".join(_BUILT_IN)
         message = f"mix {text!r} is neither a file ({error.strerror}) nor one of {names}"
         raise CopymcError(message) from error
+    if len(content) == _LARGEST_FILE:
+        raise CopymcError(f"mix {text!r} has over {_LARGEST_FILE >> 20} MiB: it is no histogram")
+    return parse_histogram(content, name_of(text))
 
 
 def described(mixes: Sequence[Mix]) -> str:
@@ -158,8 +175,10 @@ def described(mixes: Sequence[Mix]) -> str:
     })  # fmt: skip
 
 
-def _file_name(text: str) -> str:
-    """The file's name as a case's name can hold it."""
+def name_of(text: str) -> str:
+    """The name of the mix that a text means: its own, or a file's as a case's name can hold it."""
+    if text in _BUILT_IN:
+        return text
     return "".join(c if c.isprintable() and c not in "/ " else "_" for c in Path(text).name)
 
 

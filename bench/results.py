@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import gc
 import gzip
 import hashlib
 import io
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache as remembered
@@ -24,7 +25,7 @@ FORMAT = 2
 Format 1 had one form of calls and named a pair of pointers by src_offset and delta.
 """
 
-_READ = (1, 2)  # formats that this version reads
+_FORMATS = (1, 2)  # formats that this version reads
 
 _PROCESS = "process"  # benchmark that holds the facts of each worker process
 _LARGEST = 1 << 30  # bytes of JSON; the full preset writes a third of it
@@ -32,6 +33,7 @@ _CONTAINERS = 6 << 20  # objects and lists; the full preset writes 4 million
 _ITEMS = 1 << 26  # commas; the full preset writes 25 million
 _UNPACKED, _EACH = 32 << 20, 40  # bytes of JSON for any file, and more for each packed byte
 _FEW = 1 << 20  # containers for any file, and one more for each packed byte; twice that, items
+_PIECE = 1 << 20  # bytes read at once: a read allocates all that it may return
 _HINT = "give a file that `copymc run` wrote"
 _VALUES_MAX = 1 << 16
 _CALCULATED = {"core_ghz", "core_ghz_end", "clock_step", "duration"}  # facts of a process
@@ -48,6 +50,7 @@ _ALIKE = {  # pyperf refuses a benchmark whose runs differ in one of these
     *("aslr", "cpu_count", "cpu_model_name", "hostname", "platform", "python_cflags"),
     *("python_executable", "python_implementation", "python_unicode", "python_version"),
 }
+_PLACE = {"process", "phase"}  # what a run says of itself where it shares the rest with others
 _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # common to few runs
 
 
@@ -57,10 +60,14 @@ def save(study: Study, path: Path) -> None:
 
 
 def _write(path: Path, text: bytes, level: int = 6) -> None:
-    """Packs and writes a file whole or not at all; equal text gives equal files."""
-    packed = gzip.compress(text, compresslevel=level, mtime=0)
+    """Writes a file whole or not at all, packed where its name ends with .gz, as pyperf reads it.
+
+    Equal text gives equal files.
+    """
+    is_packed = path.name.endswith(".gz")
+    content = gzip.compress(text, compresslevel=level, mtime=0) if is_packed else text
     try:
-        disk.write_whole(path, packed)
+        disk.write_whole(path, content, durable=True)
     except OSError as error:
         message = f"results file {str(path)!r}: {error.strerror}; choose another --output"
         raise CopymcError(message) from error
@@ -130,6 +137,11 @@ def _process_run(process: Process, alike: Mapping[str, Scalar]) -> Any:
 
 def load(path: Path) -> Study:
     """The study of a results file; CopymcError says in one line why a file is none."""
+    with _uncollected():
+        return _read(path)
+
+
+def _read(path: Path) -> Study:
     suite = _decode(path)
     try:
         return _study(suite, str(path))
@@ -138,6 +150,18 @@ def load(path: Path) -> Study:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())[:100]
         raise CopymcError(f"results file {str(path)!r} is damaged: {reason}") from error
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage inside: a file is millions of records that all live until read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _unpacked(path: Path) -> bytes:
@@ -153,7 +177,11 @@ def _unpacked(path: Path) -> bytes:
             size = os.fstat(raw.fileno()).st_size if packed else _LARGEST
             largest = min(_LARGEST, _UNPACKED + _EACH * size)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            text = stream.read(largest + 1)
+            text = b"".join(_pieces(stream, largest + 1))
+    except MemoryError as error:
+        size = path.stat().st_size >> 20
+        message = f"results file {str(path)!r} of {size} MiB packed does not fit into memory"
+        raise CopymcError(message) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CopymcError(f"results file {str(path)!r} cannot be read: {reason}") from error
@@ -174,6 +202,13 @@ def _require_few(text: bytes, size: int, path: Path) -> None:
             raise CopymcError(
                 f"results file {str(path)!r} holds {count} objects or more, over {most}; {_HINT}"
             )
+
+
+def _pieces(stream: io.BufferedIOBase, most: int) -> Iterator[bytes]:
+    """A stream piece by piece, to at most so many bytes; none is asked for in vain."""
+    while most > 0 and (piece := stream.read(min(most, _PIECE))):
+        most -= len(piece)
+        yield piece
 
 
 def _decode(path: Path) -> dict[str, Any]:
@@ -230,18 +265,19 @@ def _in_front(text: bytes) -> tuple[dict[str, Any], int]:
 
 def _study(suite: Mapping[str, Any], source: str) -> Study:
     metadata = suite.get("metadata", {})
-    if (version := metadata.get("copymc_format")) not in _READ:
+    if (version := metadata.get("copymc_format")) not in _FORMATS:
         if type(version) is int and version > FORMAT:
             raise CopymcError(f"its format {version} is newer than {FORMAT}: update copymc")
-        raise CopymcError(f"copymc_format is {version!r}, this version reads {_READ}; {_HINT}")
+        raise CopymcError(f"copymc_format is {version!r}, this version reads {_FORMATS}; {_HINT}")
     facts: dict[int, dict[str, Scalar]] = {}
     measured: dict[int, list[Measured]] = {}
     hoisted = {key: metadata[key] for key in _CASE | set(_HOISTED) if key in metadata}
     for benchmark in suite["benchmarks"]:
         shared = {**hoisted, **benchmark.get("metadata", {})}
         case = Case.from_metadata(shared) if shared.keys() >= _ALWAYS else None
+        usual = _usual(case, shared) if case else None
         for run in benchmark["runs"]:
-            _take(run, shared, case, facts, measured)
+            _take(run, shared, usual, facts, measured)
     if not measured:
         raise CopymcError("it holds no measured case")
     kept = {key: value for key, value in _plain(metadata).items() if key not in _HOISTED}
@@ -251,12 +287,17 @@ def _study(suite: Mapping[str, Any], source: str) -> Study:
 def _take(
     run: Mapping[str, Any],
     shared: Mapping[str, Any],
-    case: Case | None,
+    usual: Measured | None,
     facts: dict[int, dict[str, Scalar]],
     measured: dict[int, list[Measured]],
 ) -> None:
-    """One run into its place; `case` is that of all runs, unless a run names another."""
+    """One run into its place; `usual` is what all runs share, unless a run says more."""
     own = run.get("metadata", {})
+    if usual and own.keys() == _PLACE and own["process"] in measured and run["values"]:
+        values = _values(run["values"])  # as nearly all runs of a file
+        place = measured[own["process"]]
+        place.append(Measured(usual.case, usual.loops, usual.spin, values, (), ()))
+        return
     words = {**shared, **own}
     index = _integer(words, "process")
     if words["name"] == _PROCESS:
@@ -264,22 +305,35 @@ def _take(
         return
     if index not in facts:
         facts[index] = {"phase": _integer(words, "phase")}
-    if case is None or own.keys() & _CASE:
-        case = Case.from_metadata(words)
+    case = Case.from_metadata(words) if not usual or own.keys() & _CASE else usual.case
     measured.setdefault(index, []).append(_measured(case, run["values"], words))
 
 
+def _usual(case: Case, words: Mapping[str, Any]) -> Measured | None:
+    """What the runs of a benchmark share, without values; None if they differ in it."""
+    if words.keys() & {"rejected", "retries"} or "loops" not in words:
+        return None
+    return _without_values(case, words)
+
+
 def _measured(case: Case, values: list[Any], words: Mapping[str, Any]) -> Measured:
-    loops = _integer(words, "loops")
-    if not _plausible(case):
-        raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
-    if not loops or not values:
-        raise CopymcError(f"case {case.name!r} has {len(values)} values of {loops} loops")
+    usual = _without_values(case, words)
+    if not values:
+        raise CopymcError(f"case {case.name!r} has no values")
     rejected = tuple(int(word) for word in str(words.get("rejected", "")).split())
     if rejected and not set(rejected) <= set(range(len(values))):
         raise CopymcError(f"metadata 'rejected' is {rejected}, for {len(values)} values")
-    spin, retries = _integer(words, "spin", 0), tuple(_retries(str(words.get("retries", ""))))
-    return Measured(case, loops, spin, _values(values), rejected, retries)
+    retries = tuple(_retries(str(words.get("retries", ""))))
+    return Measured(case, usual.loops, usual.spin, _values(values), rejected, retries)
+
+
+def _without_values(case: Case, words: Mapping[str, Any]) -> Measured:
+    loops = _integer(words, "loops")
+    if not _plausible(case):
+        raise CopymcError(f"case {case.name!r} has unprintable words or numbers out of range")
+    if not loops:
+        raise CopymcError(f"case {case.name!r} has values of {loops} loops")
+    return Measured(case, loops, _integer(words, "spin", 0), (), (), ())
 
 
 @remembered(maxsize=8)
@@ -344,14 +398,14 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable())
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, what: str = "results file") -> None:
     """Ensures before a long run that its file can be written and replaces nothing."""
-    if path.exists():
-        raise CopymcError(f"results file {str(path)!r} exists; choose another --output")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        disk.require_new(path)
+    except FileExistsError as error:
+        raise CopymcError(f"{what} {str(path)!r} exists; choose another --output") from error
     except OSError as error:
-        message = f"results folder {str(path.parent)!r}: {error.strerror}; choose another --output"
+        message = f"{what} {str(path)!r}: {error.strerror}; choose another --output"
+        if error.errno == errno.ENAMETOOLONG:
+            message += " or a shorter --label"
         raise CopymcError(message) from error

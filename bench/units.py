@@ -11,6 +11,8 @@ _FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _DECIMAL = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 _DIGITS = 30  # Python itself refuses to convert thousands
 _LARGEST = 1 << 32  # the kernel's own routines count in 32 bits
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+_LONGEST = 7 * 24 * 3600  # s; a longer run is a slip of the pen
 
 
 def parse_size(text: str) -> int:
@@ -72,6 +74,17 @@ def parse_cpus(text: str) -> tuple[int, ...]:
     return tuple(sorted(cpus))
 
 
+def parse_duration(text: str) -> float:
+    """The seconds that `90s`, `3min`, `1.5h` or plain `90` names, from 1 s to a week."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|min|h)?", text.strip())
+    if not match:
+        raise CopymcError(f"duration {text!r} is not a time such as 90s, 3min or 1h")
+    seconds = float(match[1]) * _SECONDS[match[2] or "s"]
+    if not 1 <= seconds <= _LONGEST:
+        raise CopymcError(f"duration {text!r} is outside 1s..168h")
+    return seconds
+
+
 def format_size(size: int) -> str:
     """The shortest exact text of a size: `96 B`, `4 KiB`, `1 MiB`."""
     for suffix, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
@@ -83,6 +96,15 @@ def format_size(size: int) -> str:
 def format_range(first: int, last: int) -> str:
     """One size, or the first and last of several: `64 B to 4 KiB`."""
     return format_size(first) if first == last else f"{format_size(first)} to {format_size(last)}"
+
+
+def short_range(first: int, last: int) -> str:
+    """`1..33 B`, `64..256 KiB`, `512 B..4 KiB`: a range for the head of a row."""
+    if first == last:
+        return format_size(first)
+    low, high = format_size(first), format_size(last)
+    same = low.split()[1] == high.split()[1]
+    return f"{low.split()[0] if same else low}..{high}"
 
 
 def format_number(number: float) -> str:

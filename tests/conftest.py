@@ -12,9 +12,11 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from bench.machine import linux_tree
+from bench.machine import catalog, linux_build, linux_tree
+from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
-from bench.model import PAGE, PHASES, Case, Measured, Point, Process, Scalar, Study
+from bench.measure import verify
+from bench.model import PAGE, PHASES, Case, Kernel, Measured, Point, Process, Scalar, Study
 
 POINT = Point(4096, 0, 0)
 
@@ -63,6 +65,7 @@ def made_up(
     All kernels of a sub-round share a drift; each value has noise of its own.
     """
     rng = np.random.default_rng(seed)
+    cases = {(kernel, point): Case(kernel, point) for kernel in kernels for point in points}
     workers = []
     for index in range(processes):
         rows = []
@@ -71,7 +74,7 @@ def made_up(
             for kernel in kernels:
                 values = cost(kernel, point, index) * 1e-9 * shared
                 values = values * np.exp(rng.normal(0, noise, rounds))
-                rows.append(Measured(Case(kernel, point), 100, 0, tuple(map(float, values))))
+                rows.append(Measured(cases[kernel, point], 100, 0, tuple(values.tolist())))
         phase = PHASES[index % 4]
         own = {"core_ghz": 4.0, "phase": phase, "duration": 1.0, "clock_step": 0}
         workers.append(Process(index, phase, own, tuple(rows)))
@@ -139,10 +142,41 @@ def tree(request: pytest.FixtureRequest) -> Tree:
     return debian_tree(request.param)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps what a module builds out of the user's cache."""
+    """Keeps what is built out of the user's cache, and builds each tree once."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture
+def one_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds trees at one phase alone: four take four times as long."""
+    monkeypatch.setattr(linux_build, "PHASES", (16,))
+
+
+@cache
+def thinly_checked(kernel: Kernel) -> Mapping[str, verify.Row]:
+    """Rows by side, of few cases; verify has all of them. Several tests look at one kernel."""
+    phase = min(1, len(kernel.addresses) - 1)
+    return {row.side: row for row in verify.check_kernel(kernel, phase, SOURCES[:1], thin=7)}
+
+
+@pytest.fixture
+def thin_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets verify take few cases, in this process: for tests of what becomes of its rows."""
+
+    def thinly(kernels: Sequence[Kernel], *_: object) -> Iterator[verify.Progress]:
+        for done, kernel in enumerate(kernels, 1):
+            rows = tuple(thinly_checked(kernel).values())
+            yield verify.Progress(done, len(kernels), rows)
+
+    monkeypatch.setattr(verify, "verify", thinly)
+
+
+@pytest.fixture(autouse=True)
+def own_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgets after each test the kernels of trees that it loaded."""
+    monkeypatch.setattr(catalog, "_loaded", [])

@@ -16,6 +16,7 @@ from bench.model import Point
 from bench.present import plain, readme
 from bench.present.answer import answer, geometry
 from bench.present.document import Document
+from bench.present.report import Report
 from tests.conftest import made_up
 
 ROOT = Path(__file__).parent.parent
@@ -131,4 +132,4 @@ def shown() -> tuple[str, Path]:
 
 def test_the_readmes_answers_are_those_of_the_program() -> None:
     block, path = shown()
-    assert block == readme.render(Table(results.load(path)))
+    assert block == readme.render(Report(Table(results.load(path))))

@@ -7,6 +7,7 @@ import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = {  # a module may import from lower floors and from its own part of its own floor
     "model": 0,
     "cache": 1,
+    "children": 0,
     "geometry": 1,
     "mixes": 1,
     "disk": 0,
@@ -43,8 +45,19 @@ def part(path: Path) -> str:
     return relative.parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file, which many tests look at."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    return tuple(imported(parsed(path)))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -84,7 +97,7 @@ def test_what_measures_does_without_arrays_and_plots(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_slow_libraries_are_imported_where_they_are_needed_not_at_the_top(path: Path) -> None:
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
             roots = {name.split(".")[0] for name in [module, *(a.name for a in node.names)]}
@@ -116,7 +129,7 @@ def test_a_library_has_one_door(name: str) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_only_the_command_line_prints_or_exits(path: Path) -> None:
-    calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    calls = [n.func for n in ast.walk(parsed(path)) if isinstance(n, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
     exits = {ast.unparse(call) for call in calls} & {"sys.exit", "os._exit", "os.abort"}
     if part(path) not in ("cli", "selfcheck", "calibrate", "rivals"):
@@ -126,7 +139,7 @@ def test_only_the_command_line_prints_or_exits(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_standard_output_belongs_to_the_command_line_and_the_workers_protocol(path: Path) -> None:
-    attributes = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute))
+    attributes = (n for n in ast.walk(parsed(path)) if isinstance(n, ast.Attribute))
     used = {ast.unparse(node) for node in attributes} & {"sys.stdout", "sys.stderr"}
     if part(path) not in ("cli", "selfcheck", "calibrate", "rivals"):
         assert used <= ({"sys.stdout"} if path.name == "sweep.py" else set())
@@ -213,7 +226,7 @@ def test_run_knows_nothing_of_compare() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_functions_fit_a_screen(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
 

@@ -29,7 +29,9 @@ def test_every_process_measures_every_block_with_the_loops_of_the_first_or_more(
     assert loops[0].keys() == loops[1].keys()
     assert all(loops[1][case] >= loops[0][case] for case in loops[0])  # raised, if it was slow
     assert first.phase != second.phase
-    assert {"core_ghz", "clock_step", "duration", "perf_version"} <= set(first.facts)
+    facts = {"core_ghz", "clock_step", "duration", "load_avg_1min"}
+    assert facts | {"perf_version"} <= set(first.facts)
+    assert facts <= set(second.facts)
     assert first.facts["visits"] == 1
 
 
@@ -74,6 +76,13 @@ def test_a_worker_that_fails_keeps_its_blocks_and_says_why(
     assert [reason in failure.reason for failure in campaign.failures] == [True, True]
     assert [len(p.measured) for p in campaign.processes] == [1, 1]
     assert "process 0 has 1 of 3 blocks" in campaign.missing
+
+
+def test_a_worker_that_cannot_be_started_is_a_failure_like_others(tmp_path: Path) -> None:
+    campaign = Campaign(PLAN, -1, dict(os.environ), command=[str(tmp_path / "none")])
+    assert run(campaign) == []
+    reason = "it could not be started: No such file or directory"
+    assert [failure.reason for failure in campaign.failures] == [reason] * 2
 
 
 def test_a_worker_that_never_reads_its_assignment_is_reported_and_leaves_no_pipe() -> None:

@@ -233,6 +233,28 @@ def test_a_named_mix_is_judged_alone() -> None:
     assert "fleet" not in finding.text
 
 
+@pytest.mark.parametrize(
+    ("by", "processes", "placed", "reason"),
+    [
+        (7.81, 4, False, "is not decided by fewer than 8 processes"),
+        (1.04, 20, True, "is not proved slower at every code placement"),
+    ],
+)
+def test_a_clear_rival_is_not_called_too_near(
+    by: float, processes: int, placed: bool, reason: str
+) -> None:
+    def costs(kernel: str, point: Point, index: int) -> float:
+        own = by if kernel in ("fragile", "mcsafe_unrolled") else 1.0
+        slow = placed and index % 4 == 1 and kernel == "fast_string"
+        return equal(kernel, point, index) * own * (1.08 if slow else 1.0)
+
+    study = conftest.made_up(ALL, MIXED, costs, processes=processes)
+    finding = verdict_of(study, "selected-is-best")
+    assert finding.verdict == UNDECIDED
+    assert reason in finding.text
+    assert "too near" not in finding.text
+
+
 def test_a_mix_that_was_not_timed_decides_nothing() -> None:
     finding = found(equal, "selected-is-best")
     assert finding.verdict == UNDECIDED

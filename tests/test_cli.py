@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import cli, results
 from bench.machine import catalog, native
+from bench.measure import journal, plan
 from bench.measure.plan import PRESETS
+from bench.mixes import MIXES
 from bench.model import CopymcError, Study
+from tests.program import alone, copymc, inside
 
 TINY = ("--kernel", "fast_string,fragile,memcpy", "--size", "64,4K", "--delta", "0,8")
-
-
-def copymc(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", *words]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +60,13 @@ def test_info_lists_what_is_unavailable_with_its_reason(
 
 def test_a_run_writes_a_file_and_answers(tiny: tuple[Path, str]) -> None:
     path, output = tiny
-    assert "Time of fast_string over the time of others" in output
-    assert "A/A twin" in " ".join(output.split())
+    assert "ANSWER  " in output
+    assert "time of fast_string / other" in output
+    assert "twin off by" in output
+    assert len(output.splitlines()) <= 24
     assert f"results: {path.relative_to(path.parents[2])}" in output
     wide = [line for line in output.splitlines() if len(line) > 72]
-    assert all(line.startswith(("results: ", "  copymc run")) for line in wide)  # stay whole
+    assert all(line.startswith("results: ") for line in wide)  # stays whole
     study = results.load(path)
     assert [process.phase for process in study.processes] != [study.processes[0].phase] * 4
     assert study.metadata["seed"] == 3
@@ -85,10 +84,10 @@ def test_a_seed_reproduces_loops_and_phases_plan_for_plan(
 
 
 def test_a_report_has_every_case_with_its_interval(tiny: tuple[Path, str]) -> None:
-    done = copymc("report", str(tiny[0]))
+    done = copymc("report", str(tiny[0]), "--all")
     assert done.returncode == 0
     cases = done.stdout.partition("Every case")[2].splitlines()
-    assert max(map(len, cases[: cases.index("To repeat it")])) <= 72
+    assert max(map(len, cases[: cases.index("What reviewers ask")])) <= 72
     heads = [line for line in cases if line.endswith(", hot")]
     assert len(heads) == 4
     rows = [line.split() for line in cases if line.startswith("fragile ")]
@@ -113,11 +112,18 @@ def test_report_json_has_the_documented_keys(tiny: tuple[Path, str], tmp_path: P
         assert case["low"] <= case["ns"] <= case["high"]
 
 
-def test_a_whole_preset_times_recovered_faults_too(tmp_path: Path) -> None:
+def test_a_whole_preset_times_recovered_faults_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Of everything that a preset has, the least: what a machine's cache is does not matter.
+    least = replace(PRESETS["quick"], sizes=(64,), pairs=((0, 0),), rounds=1, form_sizes=())
+    monkeypatch.setitem(PRESETS, "quick", least)
+    for name, value in (("MIXES", MIXES[:1]), ("RANGES", ()), ("_STORE_ROUNDS", 1), ("ROUNDS", 2)):
+        monkeypatch.setattr(plan, name, value)
     path = tmp_path / "quick.json.gz"
-    done = copymc("run", "--preset", "quick", "--processes", "1", "--output", str(path))
+    done = inside("run", "--preset", "quick", "--processes", "1", "--output", str(path))
     assert done.returncode == 0, done.stderr
-    report = copymc("report", str(path)).stdout
+    report = copymc("report", str(path), "--recovery").stdout
     heads = [line.split() for line in report.splitlines() if line.startswith("strategy ")]
     faults = [fault for head in heads for fault in head[1:]]
     assert faults[0] == "none"
@@ -128,20 +134,41 @@ def test_a_whole_preset_times_recovered_faults_too(tmp_path: Path) -> None:
     assert "recovery_cost.png" in done.stdout
 
 
-def test_plots_are_drawn_in_every_format(tiny: tuple[Path, str], tmp_path: Path) -> None:
-    done = copymc("plot", str(tiny[0]), "--output", str(tmp_path / "p"))
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    names = {"throughput", "ratio_to_memcpy", "delta_size_map", "phase_spread"}
-    written = {path.name for path in (tmp_path / "p").iterdir()}
+@pytest.fixture(scope="module")
+def drawn(tiny: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the plots of that run."""
+    folder = tmp_path_factory.mktemp("drawn")
+    done = inside("plot", str(tiny[0]), "--output", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_plots_are_drawn_in_every_format(drawn: Path) -> None:
+    names = {"answer", "throughput", "delta_size_map", "phase_spread"}
+    written = {path.name for path in drawn.iterdir()}
     assert written == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
 
 
-def test_plots_of_equal_data_are_equal(tiny: tuple[Path, str], tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        copymc("plot", str(tiny[0]), "--output", str(tmp_path / name), "--format", "svg")
-    one, two = ((tmp_path / name / "throughput.svg").read_bytes() for name in ("a", "b"))
-    assert one == two
+def test_plot_answer_draws_only_the_answer(tiny: tuple[Path, str], tmp_path: Path) -> None:
+    done = inside("plot", str(tiny[0]), "--answer", "--output", str(tmp_path / "p"))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {"answer.png", "answer.svg"}
+    chosen = ("--kernel", "memcpy,fast_string", "--output", str(tmp_path / "q"), "--format", "svg")
+    done = inside("plot", str(tiny[0]), *chosen)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: no answer.svg: it needs fast_string and fragile")
+    done = inside("plot", str(tiny[0]), "--answer", *chosen)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "needs fast_string and fragile" in done.stderr
+
+
+def test_plots_of_equal_data_are_equal(
+    drawn: Path, tiny: tuple[Path, str], tmp_path: Path
+) -> None:
+    done = alone("plot", str(tiny[0]), "--output", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    for path in drawn.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -174,23 +201,6 @@ def test_an_empty_selection_is_an_error(tiny: tuple[Path, str]) -> None:
     done = copymc("report", str(tiny[0]), "--size", "1G")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no case of this selection" in done.stderr
-
-
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_its_values_and_says_what_is_missing(
-    tmp_path: Path, signum: signal.Signals
-) -> None:
-    path = tmp_path / "cut.json.gz"
-    command = [sys.executable, "-m", "bench", "run", "--preset", "quick", "--output", str(path)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2)
-    run.send_signal(signum)
-    output, errors = run.communicate(timeout=60)
-    assert run.returncode == 128 + signum
-    assert f"interrupted by {signum.name}" in errors
-    assert "missing:" in output
-    assert "Traceback" not in errors
-    assert results.load(path).processes
 
 
 def test_a_reader_that_leaves_is_no_error(tiny: tuple[Path, str]) -> None:
@@ -229,33 +239,15 @@ def test_a_file_that_cannot_be_written_at_the_end_goes_elsewhere(
     affinity = os.sched_getaffinity(0)
     words = ["--size", "64", "--delta", "0", "--processes", "1", "--output", str(path)]
     try:
-        assert cli.main(["run", "--kernel", "memcpy", *words]) == 0
+        assert cli.main(["run", "--kernel", "memcpy", *words]) == 1
     finally:
         os.sched_setaffinity(0, affinity)
     printed = capsys.readouterr()
     assert "No space left" in printed.err
     kept = printed.out.split("results: ")[1].split(" (")[0]
     assert results.load(Path(kept)).processes
-
-
-def test_an_interrupt_in_a_later_process_keeps_what_the_earlier_ones_measured(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "cut.json.gz"
-    words = ("run", *TINY, "--processes", "400", "--output", str(path))
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    ) as run:  # fmt: skip
-        time.sleep(6)
-        run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert "Traceback" not in errors
-    assert "interrupted by SIGINT; missing" in errors
-    processes = results.load(path).processes
-    assert len(processes) > 1
-    assert all(process.facts["core_ghz"] for process in processes)
+    assert f"copymc run --resume {path}" in printed.err
+    assert [*journal.unfinished(path.parent)] == [journal.beside(path)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from bench.evidence.trees import judge_trees, regressed, worst
 from bench.model import CopymcError, Point, Study
 from bench.present import difference, plain, report
 from tests import conftest
-from tests.test_cli import copymc
+from tests.program import copymc
 
 KERNELS = ("memcpy", "fast_string", "fragile")
 POINTS = conftest.grid([64, 1024, 65536], (0, 8))

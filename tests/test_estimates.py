@@ -13,6 +13,8 @@ from bench.evidence.clock import core_ghz, phase_cycles
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.intervals import mean_ratio, mean_ratios, mean_times, ratio, time
 from bench.evidence.noise import noise
+from bench.evidence.stats import Floats
+from bench.evidence.values import Values
 from bench.model import PHASES, Case, Measured, Point, Process, Study
 from tests.conftest import POINT, made_up, study
 
@@ -299,8 +301,14 @@ def test_a_case_whose_values_are_all_rejected_is_unknown() -> None:
     assert noise(table).rejected == 1
 
 
+def gathered(study: Study, kernel: str) -> Floats:
+    """A kernel's dithered values, of a study whose points have equally many."""
+    (values,) = Values(study)._of(kernel)
+    return values
+
+
 def test_dither_moves_no_mean_and_no_value_by_more_than_half_a_step() -> None:
-    plain, moved = (Table(stepped(step))._values["slow"] for step in (0, 10))
+    plain, moved = (gathered(stepped(step), "slow") for step in (0, 10))
     assert np.abs(moved - plain).max() <= 5e-9
     assert np.mean(moved - plain) == pytest.approx(0, abs=5e-10)
     assert np.std(moved - plain) == pytest.approx(10e-9 / np.sqrt(12), rel=0.1)
@@ -310,16 +318,16 @@ def test_dither_shrinks_with_the_loops_of_a_value() -> None:
     one = stepped(10)
     looped = [replace(p, measured=tuple(replace(m, loops=100) for m in p.measured))
               for p in one.processes]  # fmt: skip
-    plain = Table(stepped(0))._values["slow"]
-    moved = Table(replace(one, processes=tuple(looped)))._values["slow"]
+    plain = gathered(stepped(0), "slow")
+    moved = gathered(replace(one, processes=tuple(looped)), "slow")
     assert 0 < np.abs(moved - plain).max() <= 5e-11
 
 
 def test_a_twin_is_dithered_unlike_its_kernel() -> None:
     one = at_points({SMALL: 1.0})
     coarse = [replace(p, facts={"clock_step": 10}) for p in one.processes]
-    values = Table(replace(one, processes=tuple(coarse)))._values
-    assert not np.array_equal(values["slow"], values["memcpy"])
+    slow, memcpy = (gathered(replace(one, processes=tuple(coarse)), k) for k in ("slow", "memcpy"))
+    assert not np.array_equal(slow, memcpy)
 
 
 def test_phase_cycles_use_the_clock_of_each_process() -> None:

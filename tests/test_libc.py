@@ -12,10 +12,11 @@ from bench import libc, results
 from bench.evidence.claims import judge
 from bench.evidence.estimates import Table
 from bench.model import Point, Study
-from bench.present import markdown, naming, readme, report
+from bench.present import markdown, naming, readme
 from bench.present.document import Document, Grid, Paragraph, Section
+from bench.present.report import Report
 from tests import conftest
-from tests.test_cli import copymc
+from tests.program import copymc
 
 KERNELS = ("null", "memcpy", "fast_string", "fragile", "memcpy_orig", "memcpy:twin")
 LIBC = {"libc": "glibc 2.99", "libc_memcpy": "32-byte EVEX loads"}
@@ -85,9 +86,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_sentence_of_a_report_has_a_bare_memcpy() -> None:
     table = Table(one_study())
-    whole = markdown.render(report.report(table, one_table=True))
+    whole = markdown.render(Report(table, one_table=True).whole())
     assert FULL in whole.replace("\\", "")
-    for text in (whole, markdown.render(report.report(table)), readme.render(table)):
+    for text in (whole, markdown.render(Report(table).whole()), readme.render(Report(table))):
         assert not bare(text)
     assert not [finding for finding in judge(table) if bare(finding.text)]
 

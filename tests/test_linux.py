@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.machine import catalog, contract, linux_build, linux_compile, linux_tree, native
-from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
-from bench.measure.verify import Row, check_kernel
 from bench.model import PHASES, CopymcError, Kernel
-from tests.test_cli import copymc
-
-GUARD = SOURCES[:1]
-
+from tests.conftest import thinly_checked
+from tests.program import copymc, inside
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -53,10 +49,6 @@ def named(kernels: tuple[Kernel, ...], name: str) -> Kernel:
     return next(kernel for kernel in kernels if kernel.name.endswith(f":{name}"))
 
 
-def by_side(kernel: Kernel) -> dict[str, Row]:
-    return {row.side: row for row in check_kernel(kernel, 1, GUARD, small=True)}
-
-
 def test_every_routine_of_a_real_tree_copies_right_at_every_phase(
     real: tuple[Kernel, ...],
 ) -> None:
@@ -64,8 +56,8 @@ def test_every_routine_of_a_real_tree_copies_right_at_every_phase(
     assert {"copy_mc_fragile", "copy_mc_enhanced_fast_string", "memcpy_orig"} <= names
     assert {"copy_mc_to_kernel", "copy_mc_to_user"} <= names
     for kernel in real:
-        for address in kernel.addresses:
-            assert native.check_small(kernel, address, 200) is None, kernel.name
+        for most, address in zip((200, 72, 72, 72), kernel.addresses, strict=True):
+            assert native.check_small(kernel, address, most) is None, kernel.name
 
 
 def test_routines_start_at_their_phases(real: tuple[Kernel, ...]) -> None:
@@ -75,7 +67,7 @@ def test_routines_start_at_their_phases(real: tuple[Kernel, ...]) -> None:
 
 def test_every_routine_of_a_real_tree_keeps_its_contract(real: tuple[Kernel, ...]) -> None:
     for kernel in real:
-        for row in by_side(kernel).values():
+        for row in thinly_checked(kernel).values():
             assert row.first is None, row.first
             assert row.hit == row.entries
 
@@ -92,7 +84,7 @@ def test_every_routine_of_a_real_tree_keeps_its_contract(real: tuple[Kernel, ...
 def test_our_kernels_have_the_verdicts_of_the_trees(
     real: tuple[Kernel, ...], ours: str, theirs: str
 ) -> None:
-    mine, other = by_side(catalog.find(ours)), by_side(named(real, theirs))
+    mine, other = thinly_checked(catalog.find(ours)), thinly_checked(named(real, theirs))
     for side, row in mine.items():
         twin = other[side]
         assert (row.tally.mismatches, row.tally.escaped) == (
@@ -105,6 +97,7 @@ def test_our_kernels_have_the_verdicts_of_the_trees(
         )
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_features_decide_the_alternatives(tree: Tree) -> None:
     every = linux_build.load(linux_build.build(tree, ["rep_good", "fsrm"]))
     none = linux_build.load(linux_build.build(tree, []))
@@ -143,6 +136,7 @@ def test_a_dirty_tree_says_so(scratch: Path) -> None:
         path.write_bytes(content)
 
 
+@pytest.mark.usefixtures("one_phase", "thin_verify")
 def test_a_planted_patch_with_a_wrong_fixup_is_found_by_verify(
     scratch: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +146,7 @@ def test_a_planted_patch_with_a_wrong_fixup_is_found_by_verify(
     patch = tmp_path / "wrong.patch"
     patch.write_text(git(scratch, "diff") + "\n")
     path.write_text(content)
-    done = copymc(
+    done = inside(
         "verify", "--linux", f"{scratch}@HEAD", "--patch", str(patch), "--fault", "guard",
         "--kernel", "*-patched:copy_mc_enhanced_fast_string",
     )  # fmt: skip
@@ -201,6 +195,7 @@ def made(text: str, name: str = "copy_mc_64", label: str = "linux-made") -> Tree
     return Tree(label, {f"arch/x86/lib/{name}.S": text.encode()})
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_symbol_that_nobody_named_is_found_in_the_object() -> None:
     tree = made(RIGHT.replace("copy_mc_fragile", "copy_mc_brand_new"))
     built = linux_build.build(tree)
@@ -208,11 +203,12 @@ def test_a_symbol_that_nobody_named_is_found_in_the_object() -> None:
     assert linux_build.load(built) == ()
     again = linux_build.build(tree, contracts={"copy_mc_brand_new": "uncopied"})
     (kernel,) = linux_build.load(again)
-    assert all(row.first is None for row in by_side(kernel).values())
+    assert all(row.first is None for row in thinly_checked(kernel).values())
     with pytest.raises(CopymcError, match="--symbol 'absent' is not among"):
         linux_build.build(tree, contracts={"absent": "uncopied"})
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_macros_of_the_first_era_assemble() -> None:
     old = """
 #include <linux/linkage.h>
@@ -232,9 +228,10 @@ ENDPROC(memcpy_mcsafe)
     (kernel,) = linux_build.load(linux_build.build(made(old, "memcpy_64", "linux-old")))
     # The trap number in eax is overwritten by the fixup, as it was then.
     assert kernel.contract == "status"
-    assert all(row.first is None for row in by_side(kernel).values())
+    assert all(row.first is None for row in thinly_checked(kernel).values())
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_count_in_rcx_goes_through_a_bridge() -> None:
     new = """
 #include <linux/linkage.h>
@@ -249,9 +246,10 @@ SYM_FUNC_END(rep_movs_alternative)
     kernel = named(kernels, "rep_movs_alternative")
     outcome = contract.guarded_call(named(kernels, "bridge_null").addresses[0], 0, 0, 9)
     assert (outcome.returned, outcome.faults) == (0, 0)
-    assert all(row.first is None for row in by_side(kernel).values())
+    assert all(row.first is None for row in thinly_checked(kernel).values())
 
 
+@pytest.mark.usefixtures("one_phase")
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
@@ -270,12 +268,14 @@ def test_what_the_shim_lacks_or_refuses_is_named_in_one_line(line: str, hint: st
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_hidden_incbin_is_refused_too() -> None:
     text = RIGHT + '\t.macro sly a b\n\t.\\a\\()\\b "/etc/hostname"\n\t.endm\n\tsly inc bin\n'
     with pytest.raises(CopymcError, match="only the shim may be read"):
         linux_build.build(made(text))
 
 
+@pytest.mark.usefixtures("one_phase")
 @pytest.mark.parametrize(
     "text",
     [

@@ -12,10 +12,11 @@ from bench.evidence.estimates import Table
 from bench.machine import host
 from bench.microarch import Identity
 from bench.model import Study
-from bench.present import about, page, plain, readme, report
+from bench.present import about, page, plain, readme
 from bench.present.machines import NO_RECOVERY
+from bench.present.report import Report
 from tests import conftest
-from tests.test_cli import copymc
+from tests.program import copymc
 from tests.test_microarch import MACHINES
 
 KERNELS = ("memcpy", "fast_string", "fragile")
@@ -38,9 +39,10 @@ def flat(text: str) -> str:
 def renderings(study: Study) -> list[str]:
     """Every form of a report on one file."""
     table = Table(study)
-    documents = (report.report(table), report.summary(table))
+    own = Report(table)
+    documents = (own.whole(), own.screen())
     return [*(flat(form(one)) for one in documents for form in (plain.render, page.render)),
-            flat(readme.render(table))]  # fmt: skip
+            flat(readme.render(own))]  # fmt: skip
 
 
 def test_every_report_names_a_masked_machine_by_its_features_and_says_the_mask() -> None:

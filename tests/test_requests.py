@@ -30,6 +30,7 @@ from bench.cli.requests import (
 from bench.machine.contract import CopyCase
 from bench.measure.plan import PRESETS
 from bench.model import CopymcError
+from bench.present.report import PARTS
 
 A, B = Path("a"), Path("b")
 
@@ -56,9 +57,10 @@ def test_the_defaults_are_those_of_the_help() -> None:
     run = RunRequest()
     assert run.cases == Cases((), (), (), (), (), ())
     assert run.trees == Trees((), None, None, (), "uncopied")
-    assert run.effort == Effort("default", None, None, None)
+    assert run.effort == Effort("default", None, None, None, None)
+    assert not run.quiet
     assert run.environ == Environ((), everything=False)
-    assert run.place == Place(None, None)
+    assert run.place == Place(None, None, None)
     assert (run.residency, run.mixes, run.plot, run.verify) == ("hot", (), False, False)
     files = CompareFiles(A, B)
     assert (files.control, files.margin, files.fail_above) == ("auto", None, None)
@@ -72,17 +74,19 @@ def test_run_asks_for_all_that_its_options_say() -> None:
         "--features erms,fsrm --symbol f --symbol g --contract status --size 4K,64..128 "
         "--delta 0,8,4095 --src-offset 1 --processes 6 --affinity 3-4,1 "
         "--inherit-environ A,B --copy-env --seed 7 --label l --output o "
-        "--plot --verify --mix page --mix file"
+        "--plot --verify --timing --mix page --mix file --budget 90s --quiet"
     )
     assert parse(words.split()) == RunRequest(
         cases=Cases(("memcpy", "fra*"), (64, 128, 4096), (0, 8, 4095), (1,)),
         trees=Trees(("t@v1", "u"), Path("p"), ("erms", "fsrm"), ("f", "g"), "status"),
-        effort=Effort("full", 6, (1, 3, 4), 7),
+        effort=Effort("full", 6, (1, 3, 4), 7, 90.0),
         environ=Environ(("A", "B"), everything=True),
         place=Place(Path("o"), "l"),
         mixes=("page", "file"),
         plot=True,
         verify=True,
+        timing=True,
+        quiet=True,
     )
 
 
@@ -134,25 +138,44 @@ def test_compare_of_trees_is_a_run_and_a_limit() -> None:
 def test_report_asks_for_all_that_its_options_say() -> None:
     words = (
         "report a b --kernel memcpy --size 64 --delta 8 --src-offset 1 --geometry 0,src-end "
-        "--format html --output o --cases --mix page"
+        "--format html --output o --claims start-up --cases --losses --all --mix page"
     )
     assert parse(words.split()) == ReportRequest(
         files=(A, B),
         cases=Cases(("memcpy",), (64,), (8,), (1,), (), ("delta 0", "page end of the source")),
         mixes=("page",),
-        all_cases=True,
+        parts=("cases", "losses"),
+        claim="start-up",
+        whole=True,
         format="html",
         output=Path("o"),
     )
 
 
+def test_what_follows_claims_is_a_name_or_a_file() -> None:
+    for words in ("report a.json.gz --claims", "report --claims a.json.gz"):
+        assert parse(words.split()) == ReportRequest((Path("a.json.gz"),), parts=("claims",))
+    one = ReportRequest((A,), claim="no-slower-than-fragile")
+    assert parse(["report", "a", "--claims", "no-slower-than-fragile"]) == one
+    with pytest.raises(CopymcError, match="report needs a results file"):
+        parse(["report", "--claims"])
+    with pytest.raises(CopymcError, match="takes one name, not start-up, placement"):
+        parse(["report", "a", "--claims", "start-up", "--claims", "placement"])
+
+
+def test_the_parts_of_a_report_are_those_that_the_options_name() -> None:
+    for name in PARTS:
+        assert parse(("report", "a", f"--{name}")) == ReportRequest((A,), parts=(name,))
+
+
 def test_plot_asks_for_all_that_its_options_say() -> None:
-    words = "plot a b --geometry other --format pdf --format svg --output o"
+    words = "plot a b --geometry other --format pdf --format svg --output o --answer"
     assert parse(words.split()) == PlotRequest(
         files=(A, B),
         cases=Cases(geometries=("delta other",)),
         formats=("pdf", "svg"),
         output=Path("o"),
+        answer=True,
     )
 
 
@@ -176,7 +199,9 @@ def test_an_effort_is_a_number_of_processes(words: str, processes: int | None) -
 
 SAMPLES = {
     "--affinity": "1",
+    "--budget": "90s",
     "--case": "size=1",
+    "--claims": "placement",
     "--contract": "plain",
     "--control": "fragile",
     "--delta": "8",
@@ -195,18 +220,23 @@ SAMPLES = {
     "--patch": "p",
     "--preset": "full",
     "--processes": "3",
+    "--resume": "j",
     "--seed": "3",
     "--size": "64",
     "--src-offset": "1",
     "--symbol": "f",
-    **dict.fromkeys(("--allow-lethal", "--cases", "--copy-env", "--fast", "--json"), ""),
-    **dict.fromkeys(("--payload", "--plot", "--rigorous", "--verify"), ""),
+    **dict.fromkeys(("--all", "--cases", "--losses", "--memcpy", "--noise", "--pointers"), ""),
+    **dict.fromkeys(("--recovery", "--repeat", "--reviewers", "--tables", "--answer"), ""),
+    **dict.fromkeys(("--allow-lethal", "--copy-env", "--fast", "--json"), ""),
+    **dict.fromkeys(("--payload", "--plot", "--quiet", "--rigorous", "--timing"), ""),
+    "--verify": "",
 }
 """A value of each option that is not its default; empty for one that takes none."""
 
 FORMATS = {"plot": "pdf", "report": "json", "compare": "json"}
 ONE_VALUE = {"--help", "--residency"}  # no second value to tell from the default
-TAKEN_ALONE = {"--preset", "--contract"}  # a comparison of files cannot tell them from the default
+TAKEN_ALONE = {"--preset"}  # a comparison of files cannot tell it from the default
+TREE = ("--linux", "t", "--symbol", "s")  # without which some options have no sense
 
 
 def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[str, ...]]:
@@ -239,8 +269,8 @@ def changed(before: Request, after: Request) -> set[str]:
     "words",
     [
         ("info",),
-        ("run", "--linux", "t"),
-        ("verify", "--linux", "t"),
+        ("run", *TREE),
+        ("verify", *TREE),
         ("report", "a"),
         ("plot", "a"),
     ],
@@ -254,7 +284,7 @@ def test_every_option_lands_in_exactly_one_field(
     assert {option for option, names in landed.items() if len(names) != 1} == set()
 
 
-@pytest.mark.parametrize("words", [("compare", "a", "b"), ("compare", "--linux", "t")])
+@pytest.mark.parametrize("words", [("compare", "a", "b"), ("compare", *TREE)])
 def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -273,12 +303,23 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
     ("words", "hint"),
     [
         ("run --size 4X", "size '4X'"),
-        ("run --size=", "size ''"),
+        ("run --size=", "--size is empty: give it a value"),
         ("run --delta 5000", "delta '5000'"),
         ("run --src-offset y", "src_offset 'y'"),
         ("run --affinity x", "--affinity 'x' is not a list of CPUs"),
+        ("run --budget soon", "duration 'soon' is not a time such as 90s"),
+        ("run --budget 0s", "duration '0s' is outside"),
+        ("compare a b --budget 5s", "--budget is for a comparison"),
+        ("compare a b --quiet", "--quiet is for a comparison"),
         ("run --processes 0", "argument --processes: '0' is not a whole number"),
+        ("run --affinity 1,x", "--affinity '1,x' is not a list of CPUs"),
+        ("run --kernel memcpy,,fragile", "list 'memcpy,,fragile' has an empty name"),
         ("run --patch p", "--patch needs a --linux"),
+        ("run --features erms", "--features needs a --linux"),
+        ("verify --features erms", "--features needs a --linux"),
+        ("compare --features erms", "--features needs a --linux"),
+        ("run --linux t --contract plain", "--contract needs a --symbol"),
+        ("compare a b --contract plain", "--contract is for a comparison"),
         ("report a --geometry q", "geometry 'q' is not one of"),
         ("compare a b --margin x", "argument --margin: 'x' is not a percentage"),
         ("compare a b --copy-env", "--copy-env is for a comparison"),
@@ -289,6 +330,66 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
 def test_a_wrong_value_is_refused_before_any_stage_starts(words: str, hint: str) -> None:
     with pytest.raises(CopymcError, match=re.escape(hint)):
         parse(words.split())
+
+
+TAKERS = [(command, option) for command in ("run", "verify", "compare", "report", "plot")
+          for option, sample in {**SAMPLES, "--format": "png"}.items() if sample]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_an_empty_text_of_any_option_is_an_error_that_names_it(text: str) -> None:
+    refused = set()
+    for command, option in TAKERS:
+        with pytest.raises(CopymcError) as error:
+            parse((command, "file", option, text))
+        if "unrecognized arguments" not in str(error.value):
+            assert str(error.value) == f"{option} is empty: give it a value, or leave it out"
+            refused.add(option)
+    assert refused >= {*SAMPLES} - {option for option, sample in SAMPLES.items() if not sample}
+
+
+@pytest.mark.parametrize("command", ["report", "plot", "compare"])
+def test_an_empty_name_of_a_file_is_an_error(command: str) -> None:
+    with pytest.raises(CopymcError, match="is empty: give it a value"):
+        parse((command, "a", ""))
+
+
+@pytest.mark.parametrize("option", ["--delta", "--src-offset", "--dst-offset", "--del"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_list_may_begin_with_a_negative_number(option: str, joined: bool) -> None:
+    words = (f"{option}=-64,8",) if joined else (option, "-64,8")
+    request = parse(("run", *words, "--seed", "5"))
+    assert isinstance(request, RunRequest)
+    assert {(4032, 8), ()} == {
+        request.cases.deltas, request.cases.src_offsets, request.cases.dst_offsets
+    }  # fmt: skip
+    assert request.effort.seed == 5
+
+
+@pytest.mark.parametrize(
+    "words", [("report", "--", "--delta", "-64"), ("report", "--delta", "-6", "--", "-7", "--x")]
+)
+def test_what_follows_two_dashes_is_a_file_whatever_it_begins_with(words: Sequence[str]) -> None:
+    request = parse(words)
+    assert isinstance(request, ReportRequest)
+    assert list(map(str, request.files)) == list(words[words.index("--") + 1 :])
+
+
+@pytest.mark.parametrize("option", ["--output", "--linux", "--mix", "--patch"])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a" * 256, "256 bytes: Linux names have 255"),
+        ("a/" + "é" * 128, "256 bytes: Linux names have 255"),
+        ("a/" * 2048 + "a", "4097 bytes: Linux paths have 4095"),
+    ],
+)
+def test_a_name_that_linux_cannot_have_is_refused_in_a_short_line(
+    option: str, name: str, hint: str
+) -> None:
+    with pytest.raises(CopymcError, match=hint) as error:
+        parse(("run", "--linux", "t", option, name))
+    assert len(str(error.value)) < 120
 
 
 def test_a_request_cannot_be_written_to() -> None:

@@ -15,10 +15,9 @@ from bench.machine import catalog, contract, host, linux_build, linux_tree, nati
 from bench.machine.contract import Reason, Setup, Tally
 from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
-from bench.measure.verify import Row, check_kernel
 from bench.model import PHASES, CopymcError, Kernel
-from tests.conftest import DEBIAN, debian_tree
-from tests.test_cli import copymc
+from tests.conftest import DEBIAN, debian_tree, thinly_checked
+from tests.program import copymc
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -170,16 +169,12 @@ def kernels_of(tree: Tree, features: list[str] | None = None) -> dict[str, Kerne
     return {kernel.name.partition(":")[2]: kernel for kernel in found}
 
 
-def checked(kernel: Kernel) -> dict[str, Row]:
-    return {row.side: row for row in check_kernel(kernel, 1, GUARD, small=True)}
-
-
 def tallied(kernel: Kernel, side: str) -> Tally:
     """Every fault position of some sizes."""
     contract.own_table()
     contract.install()
     src, dst = GUARD[0].arm(), GUARD[0].arm()
-    setup = Setup(kernel, kernel.addresses[1], src, dst)
+    setup = Setup(kernel, kernel.addresses[-1], src, dst)
     total = sum((setup.one_side(side, size, (0, 3)) for size in (1, 9, 64, 200)), Tally())
     src.close()
     dst.close()
@@ -192,7 +187,7 @@ def test_every_state_of_an_era_copies_right_and_keeps_its_contract(era: Tree) ->
         image = found[f"copy_mc_to_kernel:{state}"]
         assert image.contract == ("zero" if state == "memcpy" else "uncopied")
         assert native.check_small(image, image.addresses[2], 80) is None
-        assert [row.tally.mismatches for row in checked(image).values()] == [0, 0, 0]
+        assert [row.tally.mismatches for row in thinly_checked(image).values()] == [0, 0, 0]
 
 
 def test_the_states_of_our_own_dispatch_keep_the_same_contracts() -> None:
@@ -207,7 +202,8 @@ def test_a_state_has_the_table_of_the_routine_behind_it(era: Tree) -> None:
     found = kernels_of(era)
     for state, routine in (("fragile", "copy_mc_fragile"),
                            ("fast_string", "copy_mc_enhanced_fast_string")):  # fmt: skip
-        rows, own = checked(found[f"copy_mc_to_kernel:{state}"]), checked(found[routine])
+        rows = thinly_checked(found[f"copy_mc_to_kernel:{state}"])
+        own = thinly_checked(found[routine])
         assert rows["source"].entries == own["source"].entries == rows["source"].hit > 0
 
 
@@ -230,6 +226,7 @@ def test_states_differ_in_patched_bytes_alone(era: Tree) -> None:
     assert code["memcpy"][:6] == bytes.fromhex("0f1f440000e9")
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_linux_takes_the_state_of_this_machine_or_of_the_features(era: Tree) -> None:
     here = kernels_of(era)
     path = host.copy_path().path
@@ -253,6 +250,7 @@ def test_memcpy_is_the_trees_own(era: Tree) -> None:
     assert own.addresses[0] in calls
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_the_users_copy_is_there_where_no_header_is_needed() -> None:
     found = kernels_of(made(LATER_ERA))
     assert "copy_mc_to_user:memcpy" not in found
@@ -261,6 +259,7 @@ def test_the_users_copy_is_there_where_no_header_is_needed() -> None:
     assert tallied(found["copy_mc_to_user:fast_string"], "source").mismatches > 0
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_an_era_without_fast_strings_has_no_such_state() -> None:
     older = re.sub(r"\tif \(static_cpu_has.*\n.*\n", "", FIRST_ERA)
     routines = ROUTINES.partition("SYM_FUNC_START(copy_mc_enhanced")[0]
@@ -269,12 +268,14 @@ def test_an_era_without_fast_strings_has_no_such_state() -> None:
     assert found["copy_mc_to_kernel"].addresses == found["copy_mc_to_kernel:memcpy"].addresses
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_the_injection_of_the_first_era_is_switched_off() -> None:
     injected = ROUTINES.replace("1:	movb (%rsi)", "	COPY_MC_TEST_SRC %rsi 8 3f\n1:	movb (%rsi)")
     found = kernels_of(made(FIRST_ERA, routines="#include <asm/copy_mc_test.h>\n" + injected))
     assert tallied(found["copy_mc_to_kernel:fragile"], "source").mismatches == 0
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_an_era_without_the_file_has_no_dispatch() -> None:
     files = {path: text for path, text in made(FIRST_ERA).files.items() if path != FILE}
     assert not [name for name in kernels_of(Tree("linux-old", files)) if "to_kernel" in name]
@@ -331,6 +332,7 @@ def edited(tree: Tree, bug: str) -> Tree:
     return Tree(f"{tree.label}-{bug.replace(' ', '-')}", files)
 
 
+@pytest.mark.usefixtures("one_phase")
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_of_the_dispatch_is_caught_in_the_state_that_has_it(
     target: Tree, bug: str
@@ -343,6 +345,7 @@ def test_a_planted_bug_of_the_dispatch_is_caught_in_the_state_that_has_it(
         assert bool(seen) == (state in expected), (state, seen)
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_patch_of_the_dispatch_applies(tmp_path: Path) -> None:
     tree = made(LATER_ERA)
     before, after = (
@@ -356,12 +359,14 @@ def test_a_patch_of_the_dispatch_applies(tmp_path: Path) -> None:
     assert tallied(image, "source").reasons.keys() == {R.ESCAPED}
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_patch_that_moves_the_dispatch_in_its_file_is_seen() -> None:
     more = LATER_ERA.replace("__visible", "int more(void)\n{\n\treturn 1;\n}\n\n__visible", 1)
     base, new = (linux_build.build(made(text)) for text in (LATER_ERA, more))
     assert linux_build.moved(base, new)["copy_mc_to_kernel"] == 16
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_the_tail_of_a_write_fault_is_the_trees_own(tree: Tree) -> None:
     text = tree.files[FILE].decode()
     wrong = text.replace("return len;", "return len + 1;", 1)
@@ -373,6 +378,7 @@ def test_the_tail_of_a_write_fault_is_the_trees_own(tree: Tree) -> None:
         assert R.COUNT in tallied(kernel, "destination").reasons
 
 
+@pytest.mark.usefixtures("one_phase")
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
@@ -392,6 +398,7 @@ def test_what_c_may_not_do_or_the_shim_lacks_is_named_in_one_line(line: str, hin
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_new_function_of_the_file_is_named_and_taken_on_request() -> None:
     more = FIRST_ERA + FIRST_ERA.partition("unsigned len);")[2].replace("_to_kernel", "_to_new")
     built = linux_build.build(made(more))
@@ -401,12 +408,14 @@ def test_a_new_function_of_the_file_is_named_and_taken_on_request() -> None:
     assert {"copy_mc_to_new", *(f"copy_mc_to_new:{state}" for state in STATES)} <= found
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_dispatch_comes_through_its_manifest() -> None:
     built = linux_build.build(made(FIRST_ERA), ["rep_good"])
     again = linux_build.from_manifest(linux_build.manifest(built))
     assert linux_build.load(again) == linux_build.load(built)
 
 
+@pytest.mark.usefixtures("one_phase")
 def test_a_run_times_what_linux_takes_and_a_state_only_by_its_full_name() -> None:
     tree = made(LATER_ERA, "linux-chosen")
     catalog.add(linux_build.load(linux_build.build(tree)))
@@ -438,7 +447,7 @@ def test_verify_checks_every_state_once(folder: str) -> None:
 
 def test_a_counter_example_of_the_dispatch_is_repeated_by_its_command(folder: str) -> None:
     found = kernels_of(linux_tree.read(folder))
-    first = checked(found["copy_mc_to_kernel:fast_string"])["source"].first
+    first = thinly_checked(found["copy_mc_to_kernel:fast_string"])["source"].first
     assert first
     again = copymc(*first.command.split()[1:], "--linux", folder)
     assert again.returncode == 1, again.stderr

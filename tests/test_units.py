@@ -128,3 +128,21 @@ def test_a_number_has_three_digits_at_every_size(number: float, text: str) -> No
 def test_a_suffix_that_may_mean_1000_or_1024_is_refused(text: str) -> None:
     with pytest.raises(CopymcError, match="such as 64, 4K or 1MiB"):
         units.parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("90", 90), ("3min", 180), ("3 min", 180), ("1.5h", 5400), (" 0.5min ", 30)],
+)
+def test_a_duration_is_seconds_minutes_or_hours(text: str, seconds: float) -> None:
+    assert units.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "s", "-5s", "0s", "0.5s", "5m", "3 minutes", "1e3s", "inf", "nan", "20000min", "9" * 40],
+)
+def test_a_wrong_duration_is_named_in_one_line(text: str) -> None:
+    with pytest.raises(CopymcError, match=r"^duration '.*' is (not a time|outside)") as error:
+        units.parse_duration(text)
+    assert "\n" not in str(error.value)

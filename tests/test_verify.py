@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,17 +22,24 @@ from bench.measure import verify
 from bench.measure.payload import Payload, indistinguishable, payload
 from bench.model import PHASES, CopymcError, Kernel, Unavailable
 from bench.present import verdicts
-from tests.test_cli import copymc
+from tests import endings
+from tests.program import copymc
 
 USABLE = [source for source in SOURCES if source.probe() is None and not source.lethal]
 COUNTING = [k for k in catalog.available() if k.role == "copy" and k.contract == "uncopied"]
+
+
+@cache
+def rows_of(name: str, phase: int, thin: int) -> tuple[verify.Row, ...]:
+    """The rows of a kernel with a guard page; several tests look at them."""
+    return verify.check_kernel(catalog.find(name), phase, USABLE[:1], thin)
 
 
 @pytest.mark.parametrize("kernel", COUNTING, ids=lambda k: str(k.name))
 def test_our_kernels_keep_their_contract_with_every_entry_taken(
     kernel: Kernel,
 ) -> None:
-    for row in verify.check_kernel(kernel, 1, USABLE, small=True):
+    for row in verify.check_kernel(kernel, 1, USABLE, thin=3):
         assert row.first is None
         assert row.hit == row.entries
         assert row.granularity == 1
@@ -41,8 +48,7 @@ def test_our_kernels_keep_their_contract_with_every_entry_taken(
 
 @pytest.mark.parametrize("name", ["memcpy", "memcpy_orig"])
 def test_plain_kernels_are_shown_to_promise_nothing(name: str) -> None:
-    rows = verify.check_kernel(catalog.find(name), 0, USABLE[:1], small=True)
-    for row in rows:
+    for row in rows_of(name, 0, 7):
         assert row.tally.mismatches == 0
         assert row.tally.escaped == row.tally.faulted > 0
         assert row.granularity is None
@@ -50,13 +56,12 @@ def test_plain_kernels_are_shown_to_promise_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fast_string", "fragile", "mcsafe_unrolled"])
 def test_safe_kernels_touch_bad_source_bytes_once(name: str) -> None:
-    for row in verify.check_kernel(catalog.find(name), 0, USABLE[:1], small=True):
+    for row in rows_of(name, 0, 7):
         assert row.tally.watched_most <= 1
 
 
 def test_movsq_touches_them_twice_and_is_not_called_safe() -> None:
-    rows = verify.check_kernel(catalog.find("movsq"), 0, USABLE[:1], small=True)
-    assert max(row.tally.watched_most for row in rows) == 2
+    assert max(row.tally.watched_most for row in rows_of("movsq", 0, 7)) == 2
     assert not catalog.find("movsq").safe
 
 
@@ -148,7 +153,8 @@ def test_a_counterexample_names_a_command_that_repeats_it() -> None:
 
 @pytest.fixture(scope="module")
 def few() -> str:
-    done = copymc("verify", "--kernel", "fast_string,memcpy", "--fault", "guard", "--json")
+    """All that verify says of the kernel with the fewest cases: it has one phase."""
+    done = copymc("verify", "--kernel", "memcpy", "--fault", "guard", "--json")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -166,19 +172,13 @@ def test_verify_runs_two_hundred_thousand_cases_on_each_side(few: str) -> None:
     assert all(row["cases"] >= 200_000 for row in rows if row["side"] != "both")
 
 
-def _ends_its_process(name: str, phase: int, faults: tuple[str, ...]) -> tuple[verify.Row, ...]:
-    if (name, phase) == ("movsq", 2):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return (verify.Row(name, faults[0], "source", contract.Tally(cases=phase)),)
-
-
 def test_a_part_that_ends_its_process_is_named_and_the_others_are_still_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The processes find the check above by its module, wherever the tests lie.
+    # The processes find the check by its module, wherever the tests lie.
     monkeypatch.syspath_prepend(Path(__file__).parent.parent)
     kernels = [catalog.find("fragile"), catalog.find("movsq")]
-    events = list(verify.verify(kernels, [GuardPage()], check=_ends_its_process))
+    events = list(verify.verify(kernels, [GuardPage()], check=endings.ends_its_process))
     assert [event.done for event in events] == list(range(1, 9))
     rows = [row for event in events for row in event.rows]
     assert sorted(row.tally.cases for row in rows if row.kernel == "fragile") == [0, 1, 2, 3]
@@ -191,18 +191,12 @@ def test_a_part_that_ends_its_process_is_named_and_the_others_are_still_checked(
     assert f"movsq: {crashed.crash}" in text
 
 
-def _never_returns(name: str, phase: int, faults: tuple[str, ...]) -> tuple[verify.Row, ...]:
-    while (name, phase) == ("movsq", 1):
-        pass
-    return (verify.Row(name, faults[0], "source", contract.Tally(cases=phase)),)
-
-
 def test_a_kernel_that_does_not_return_is_named_and_the_others_are_still_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent.parent)
     kernels = [catalog.find("fragile"), catalog.find("movsq")]
-    events = verify.verify(kernels, [GuardPage()], check=_never_returns, patience=2)
+    events = verify.verify(kernels, [GuardPage()], check=endings.never_returns)
     rows = [row for event in events for row in event.rows]
     assert len(rows) == 8
     (stuck,) = [row for row in rows if row.crash]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import io
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from bench.cli import requests
+from bench.cli import last_resort, requests, streams
 from bench.cli.grammar import parse
 from bench.cli.signals import Interrupted
 from bench.cli.words import fail
@@ -30,25 +28,38 @@ STAGES: dict[type[requests.Request], str] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of a command line; one line on standard error where it could not run."""
+    status: int = 0
     try:
-        host.require_platform()
-        _print_anywhere()
-        request = parse(argv)
-        stage = importlib.import_module(f"bench.cli.{STAGES[type(request)]}")
-        status: int = stage.main(request)
+        streams.prepare()
+        status = _answered(argv)
         sys.stdout.flush()
     except CopymcError as error:
         return fail(str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (KeyboardInterrupt, Interrupted) as stop:
-        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
+        streams.silence(sys.stdout)
+        return last_resort.NO_READER
+    except OSError as error:
+        return status or fail(last_resort.refused(error))
+    except MemoryError as error:
+        return fail(last_resort.out_of_memory(error))
+    except (ImportError, RuntimeError) as error:
+        if not last_resort.is_out_of_memory(error):
+            raise
+        return fail(last_resort.out_of_memory(error))
     return status
 
 
-def _print_anywhere() -> None:
-    """Ensures that no name of a file ends a command where the terminal cannot show it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+def _answered(argv: Sequence[str] | None) -> int:
+    """The exit status of a stage whose answer may still be on its way to standard output."""
+    try:
+        host.require_platform()
+        request = parse(argv)
+        stage = importlib.import_module(f"bench.cli.{STAGES[type(request)]}")
+        status: int = stage.main(request)
+    except CopymcError as error:
+        return fail(str(error))
+    except SystemExit as end:  # of --help and --version
+        return int(end.code or 0)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
+    return status

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench import libc
 from bench.cli import measuring
-from bench.cli.files import are_same, context, put, rendered, selected
+from bench.cli.files import are_same, context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
-from bench.cli.words import note
+from bench.cli.words import note, warn
 from bench.evidence import compare as evidence
 from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
@@ -34,6 +33,7 @@ def main(request: CompareFiles | CompareTrees) -> int:
 
 def _compare_files(request: CompareFiles) -> int:
     files = (request.base, request.new)
+    require_apart(request.output, files)
     if are_same(*files):
         note(f"{str(request.base)!r} and {str(request.new)!r} hold the same: no change can show")
     tables = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
@@ -46,7 +46,7 @@ def _compare_files(request: CompareFiles) -> int:
     facts = _one_libc(base.study.metadata, new.study.metadata)
     named = replace(diff, warnings=tuple(libc.named(line, facts) for line in diff.warnings))
     for line in named.warnings:
-        print(f"warning: {line}", file=sys.stderr)
+        warn(line)
     put(_output(named, facts, request.format), request.output)
     return int(request.fail_above is not None and bool(diff.regressed(100 * request.fail_above)))
 
@@ -83,9 +83,10 @@ def _compare_trees(request: CompareTrees) -> int:
     manifests = load_trees(request.run.trees)
     trees = _labels(manifests)
     outcome = measuring.measure(_of_trees(request.run, trees), manifests)
-    if outcome.study.processes:
-        print(plain.render(report.trees(Table(outcome.study), *trees)))
-    status = measuring.close(outcome, request.run.plot)
+    with measuring.safe(outcome):
+        if outcome.is_answered:
+            print(plain.render(report.trees(Table(outcome.study), *trees)))
+        status = measuring.close(outcome, request.run.plot, request.run.timing)
     if status or limit is None:
         return status
     return int(bool(regressed(Table(outcome.study).other(*FORMS), *trees, limit)))

@@ -8,19 +8,20 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench import results
+from bench import disk, results
 from bench.cli.requests import Cases
 from bench.cli.words import note
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
-from bench.model import CopymcError, Study
+from bench.mixes import name_of
+from bench.model import SHUFFLED, CopymcError, Study
 from bench.present import markdown, page, plain
 from bench.present.document import Document
 
 
 def context(mixes: Sequence[str]) -> Context:
-    """What the claims ask for: the mixes of these names, or all of a file."""
-    return Context(tuple(mixes))
+    """What the claims ask for: the mixes of these names or files, or all of a results file."""
+    return Context(tuple(map(name_of, mixes)))
 
 
 def distinct(files: Sequence[Path]) -> tuple[Path, ...]:
@@ -87,6 +88,15 @@ def _matching(study: Study, patterns: Sequence[str], missing_ok: Sequence[str]) 
     return tuple(dict.fromkeys(chosen))
 
 
+def require_mixes(table: Table, context: Context) -> None:
+    """Ensures that the results file has every mix that was asked for."""
+    there = dict.fromkeys(point.mix for point in table.other(SHUFFLED).points)
+    for mix in context.mixes:
+        if mix not in there:
+            names = f"there are {', '.join(there)}" if there else "it has none"
+            raise CopymcError(f"mix {mix!r} is not in {table.study.source!r}; {names}")
+
+
 def rendered(document: Document, form: str) -> str:
     """The document as text, markdown or html."""
     if form == "html":
@@ -94,8 +104,16 @@ def rendered(document: Document, form: str) -> str:
     return markdown.render(document) if form == "markdown" else plain.render(document)
 
 
+def require_apart(output: Path | None, inputs: Sequence[Path]) -> None:
+    """Ensures that an output replaces no input, however either is spelt; CopymcError if it does."""
+    for path in inputs:
+        if output and disk.is_same(output, path):
+            message = f"--output {str(output)!r} would replace the input {str(path)!r}"
+            raise CopymcError(f"{message}: choose another")
+
+
 def put(output: str, path: Path | None) -> None:
-    """Prints the output, or writes it; CopymcError where it cannot."""
+    """Prints the output, or writes it; CopymcError where it cannot. See `require_apart`."""
     if path is None:
         print(output.encode("utf-8", "replace").decode())
     else:

@@ -8,31 +8,39 @@ import os
 import shlex
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import __version__, results
+from bench import __version__
+from bench.cli import budgeting, keeping, resuming
+from bench.cli.budgeting import Budgeted, Watch
 from bench.cli.files import beside
+from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
-from bench.cli.plot import draw
+from bench.cli.laps import Laps
+from bench.cli.plot import draw, require_folder
+from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
-from bench.cli.signals import Interrupted, signals
+from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note
+from bench.cli.words import FAILED, fail, note, warn
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
-from bench.measure import recovery
+from bench.measure import journal, recovery
 from bench.measure import verify as checks
+from bench.measure.calibration import Surroundings
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
+from bench.measure.journal import Head
 from bench.measure.plan import Options, make_plan
-from bench.mixes import described, read_mix
+from bench.measure.protocol import Assignment
+from bench.measure.sweep import base_name
+from bench.mixes import described, read_mixes
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
-from bench.present import text, verdicts
+from bench.present import text, timing, verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,9 @@ class Outcome:
         missing: what was planned and not measured, in words; empty where nothing.
         failures: worker processes that did not finish.
         signum: the signal that ended it early, or 0.
+        laps: how long its stages took, those to come included.
+        is_elsewhere: the results could not be written where they belong.
+        again: the command that goes on with the run; empty where nothing is left to do.
 
     """
 
@@ -53,49 +64,88 @@ class Outcome:
     missing: str
     failures: tuple[Failure, ...]
     signum: int
+    laps: Laps
+    is_elsewhere: bool = False
+    again: str = ""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether an answer is wanted: there are values, and nobody asked to stop."""
+        return bool(self.study.processes) and not self.signum
 
     @property
     def status(self) -> int:
-        """The exit status: 0 if all was measured."""
+        """The exit status: 0 if all was measured and lies where it belongs."""
         if self.signum:
             return 128 + self.signum
-        return FAILED if self.failures else 0
+        return FAILED if self.failures else int(self.is_elsewhere)
 
 
 def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
-    """Measures and writes the results file; `libraries` are the manifests of loaded trees."""
-    start = time.monotonic()
-    now = datetime.datetime.now(datetime.UTC)
-    facts = host.facts()
-    cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
-    kernels = chosen(request.cases.kernels)
-    plan = make_plan(_options(request, kernels))
-    path = request.place.output or _default_path(_label(request), now)
-    results.require_writable(path)
-    for line in noise.warnings(cpu, facts):
-        print(f"warning: {line}", file=sys.stderr)
-    _prove(kernels)
-    verified = _verified(kernels, libraries) if request.verify else {}
-    campaign, signum = _campaign(request.environ, plan, cpu, libraries)
-    metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
-    study = _keep(Study(metadata, campaign.processes, str(path)), path)
-    seconds = time.monotonic() - start
-    return Outcome(study, seconds, campaign.missing, tuple(campaign.failures), signum)
+    """Measures and writes the results file; `libraries` are the manifests of loaded trees.
+
+    From the first value on a signal waits until the file is on disk.
+    """
+    start, laps = time.monotonic(), Laps()
+    begun, budgeted = _begun(request, libraries)
+    laps.mark("preparing")
+    with signals() as taken:
+        campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
+        try:
+            _follow(campaign, begun, budgeted, request.quiet)
+        except Interrupted:
+            pass
+        finally:  # whatever happened, the values come first
+            laps.mark(timing.MEASURING)
+            used = watch.metadata(campaign.processes, budgeted.share)
+            kept = keeping.keep(_with(begun, used), campaign.processes, campaign.missing)
+        if kept.study.processes and not taken.signum:
+            with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
+                archive.enclose(Path(kept.study.source))  # the file is whole without it
+        laps.mark("saving")
+    seconds, failures = time.monotonic() - start, tuple(campaign.failures)
+    return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum, laps,
+                   kept.is_elsewhere, kept.again)  # fmt: skip
 
 
-def close(outcome: Outcome, plot: bool) -> int:
-    """Says where the results lie and what failed, and draws the plots; the exit status."""
+def _with(begun: Begun, used: Mapping[str, Scalar]) -> Begun:
+    """The run with what it got of its CPU."""
+    return replace(begun, head=replace(begun.head, metadata={**begun.head.metadata, **used}))
+
+
+def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
+    """Says where the results lie and what failed, draws the plots, tells where the time went.
+
+    Returns the exit status.
+    """
     study = outcome.study
+    outcome.laps.mark("answering")
     if study.processes:
         print()
         print("\n".join(text.finished(study.source, outcome.seconds, outcome.missing)))
     for failure in outcome.failures:
         fail(f"worker process {failure.process} did not finish: {failure.reason}")
-    if plot and study.processes:
+    if plot and outcome.is_answered:
         draw(Table(study), beside(study.source), ("png", "svg"))
+        outcome.laps.mark("plotting")
+    if show_time:
+        print("\n".join(["", *timing.lines(study, outcome.laps.seconds)]))
     if outcome.signum:
-        fail(f"interrupted by {signal.Signals(outcome.signum).name}; missing: {outcome.missing}")
+        missing = f"missing: {outcome.missing}" if outcome.missing else "nothing is missing"
+        fail(f"interrupted by {signal.Signals(outcome.signum).name}; {missing}")
+    if outcome.again:
+        note(f"the run goes on where it stopped by: {outcome.again}")
     return outcome.status
+
+
+@contextmanager
+def safe(outcome: Outcome) -> Iterator[None]:
+    """Ensures that Ctrl-C inside, while an answer is made, says where the results lie."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"results: {outcome.study.source}")
+        raise
 
 
 def _label(request: RunRequest) -> str:
@@ -113,6 +163,9 @@ def _is_whole(request: RunRequest) -> bool:
 def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
     names = tuple(kernel.name for kernel in kernels if kernel.role != "store")
     copies = [name for name in names if name != "null"]
+    if not copies:
+        wanted = ",".join(request.cases.kernels)
+        raise CopymcError(f"--kernel {wanted!r} names no copy: name one, such as fast_string")
     twin = "fast_string" if "fast_string" in copies else copies[0]
     return Options(
         preset=request.effort.preset,
@@ -126,7 +179,7 @@ def _options(request: RunRequest, kernels: Sequence[Kernel]) -> Options:
         deltas=request.cases.deltas or None,
         src_offsets=request.cases.src_offsets or None,
         dst_offsets=request.cases.dst_offsets or None,
-        mixes=tuple(map(read_mix, request.mixes)) or None,
+        mixes=read_mixes(request.mixes) or None,
         processes=request.effort.processes,
     )
 
@@ -136,6 +189,70 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     usable, _ = checks.usable_sources(None, allow_lethal=False)
     readable = [source.name for source in usable if "source" in source.sides]
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
+
+
+def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budgeted]:
+    """The run that was asked for, or the one that goes on; its kernels copy rightly."""
+    facts = host.facts()
+    if request.place.resume:
+        return _resumed(request, request.place.resume, libraries, facts)
+    return _new(request, libraries, facts)
+
+
+def _resumed(
+    request: RunRequest, path: Path, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
+) -> tuple[Begun, Budgeted]:
+    """An unfinished run, whose plan stays as it is."""
+    begun = resuming.go_on(request, path, facts, libraries)
+    work = begun.head.work
+    _warn(request, max(work.cpu, 0), facts)
+    _prove([catalog.find(name) for name in {*map(base_name, work.plan.kernels)}])
+    around = _surroundings(begun.environ, work.cpu, work.libraries)
+    return begun, budgeting.as_it_is(request, work.plan, around)
+
+
+def _new(
+    request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
+) -> tuple[Begun, Budgeted]:
+    """A run that starts now."""
+    now = datetime.datetime.now(datetime.UTC)
+    cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
+    kernels = chosen(request.cases.kernels)
+    asked = make_plan(_options(request, kernels))
+    path = _place(request, now)
+    _warn(request, cpu, facts)
+    _prove(kernels)
+    around = _surroundings(request.environ, cpu, libraries)
+    budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
+    verified = _verified(kernels, libraries) if request.verify else {}
+    _tell(request, budgeted.lines())
+    plan = budgeted.fitted.plan
+    metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
+    work = Assignment(plan, 0, around.cpu, {}, libraries)
+    plain = resuming.plain(request)
+    head = Head(path.name, work, plain, {**metadata, **budgeted.metadata()}, journal.sources())
+    return keeping.begin(path, request.place.output is None, head, request.environ), budgeted
+
+
+def _tell(request: RunRequest, lines: Sequence[str]) -> None:
+    """Says what the user may want to know, unless asked to be quiet."""
+    for line in () if request.quiet else lines:
+        print(line, file=sys.stderr)
+
+
+def _warn(request: RunRequest, cpu: int, facts: Mapping[str, Scalar]) -> None:
+    for line in () if request.quiet else noise.warnings(cpu, facts):
+        warn(line)
+
+
+def _place(request: RunRequest, now: datetime.datetime) -> Path:
+    """Where the results go; CopymcError where they or their plots could not be written."""
+    path = request.place.output or keeping.free_name(_default_path(_label(request), now))
+    keeping.require_place(path)
+    if request.plot:
+        require_folder(path)
+    keeping.mention_unfinished(path.parent)
+    return path
 
 
 def _default_path(label: str, now: datetime.datetime) -> Path:
@@ -178,36 +295,35 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
     }
 
 
-def _campaign(
-    environ: Environ, plan: Plan, cpu: int, libraries: tuple[str, ...]
-) -> tuple[Campaign, int]:
-    """The campaign after it ran, and the number of the signal that ended it early or 0."""
-    from tqdm import tqdm  # noqa: PLC0415 (only where progress is shown)
-
+def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
     kept = clean_environ(os.environ, environ.inherit, environ.everything)
-    pinned = noise.can_pin(cpu)
-    campaign = Campaign(plan, cpu if pinned else -1, kept, libraries)
-    leave(cpu)
-    bar = tqdm(total=len(plan.blocks) * plan.processes, unit="block", disable=None, leave=False)
-    try:
-        with signals(), bar:
-            for event in campaign.events():
-                bar.update(event.done - bar.n)
-    except Interrupted as stop:
-        return campaign, stop.signum
-    return campaign, 0
+    return Surroundings(cpu if noise.can_pin(cpu) else -1, kept, libraries)
 
 
-def _keep(study: Study, path: Path) -> Study:
-    """The study as it lies on disk; nothing measured is lost where the path fails."""
-    if not study.processes:
-        return study
-    try:
-        results.save(study, path)
-    except CopymcError as error:
-        fail(str(error))
-        path = Path(tempfile.mkdtemp(prefix="copymc-")) / path.name
-        results.save(study, path)
-    with suppress(CopymcError):  # the file is whole without it
-        archive.enclose(path)
-    return Study(study.metadata, study.processes, str(path))
+def _campaign(begun: Begun, taken: Signals) -> Campaign:
+    """The campaign of a run, with what an earlier part of it measured."""
+    work, environ = begun.head.work, begun.environ
+    kept = clean_environ(os.environ, environ.inherit, environ.everything)
+    campaign = Campaign(work.plan, work.cpu, kept, work.libraries)
+    campaign.guard(begun.journal, taken.welcome)
+    if begun.past:
+        try:
+            campaign.restore(begun.past.whole)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise journal.damaged(begun.journal.path, error) from error
+    return campaign
+
+
+def _follow(campaign: Campaign, begun: Begun, budgeted: Budgeted, quiet: bool) -> None:
+    """Runs the campaign, with progress on standard error."""
+    if begun.head.work.cpu >= 0:
+        leave(begun.head.work.cpu)
+    is_told = False
+    pace = Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s)
+    with closing(progress(pace, sys.stderr, quiet)) as shown:
+        for event in campaign.events():
+            shown.show(event.done)
+            if begun.journal.error and not is_told:
+                is_told = True
+                name = str(begun.journal.path)
+                note(f"journal {name!r}: {begun.journal.error}; from here on only memory keeps it")

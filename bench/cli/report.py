@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
-from bench.cli.files import context, distinct, put, rendered, selected, selection
-from bench.cli.requests import ReportRequest
+from bench.cli.files import (
+    context,
+    distinct,
+    put,
+    rendered,
+    require_apart,
+    require_mixes,
+    selected,
+    selection,
+)
+from bench.cli.requests import Cases, ReportRequest
 from bench.evidence import archive
-from bench.evidence.claims import Finding, judge
+from bench.evidence.claims import Finding
 from bench.evidence.estimates import Table
 from bench.model import CopymcError
 from bench.present import across, plots, readme, text
-from bench.present import report as reports
+from bench.present.document import Document
+from bench.present.report import Report, claim_list, with_pictures
+from bench.present.screen import as_plain, has_answer
 
-_FEW_POINTS = 24  # up to which a report in text lists every case unasked
+_FEW_POINTS = 24  # up to which every case of a file without an answer is listed unasked
 
 
 def main(request: ReportRequest) -> int:
-    """One file in full; of many, what sets their machines apart."""
+    """One file's answer or parts of its report; of many, what sets their machines apart."""
+    require_apart(request.output, (*request.files, *map(Path, request.mixes)))
     request = replace(request, files=distinct(request.files))
     if len(request.files) > 1:
-        if request.format == "readme":
-            raise CopymcError(f"--format readme takes one file, not {len(request.files)}")
         return _report_many(request)
     (table,) = selected(request.files, request.cases)
     put(_report_one(request, table), request.output)
@@ -30,19 +41,48 @@ def main(request: ReportRequest) -> int:
 
 
 def _report_one(request: ReportRequest, table: Table) -> str:
-    weighed = context(request.mixes)
+    require_mixes(table, context(request.mixes))
+    report = _report(request, table)
     if request.format == "json":
-        claims = [_claim_row(finding) for finding in judge(table, weighed)]
-        return json.dumps({"cases": list(text.cases(table)), "claims": claims})
+        return _json(report)
     if request.format == "readme":
-        return readme.render(table, weighed)
+        return readme.render(report)
+    return rendered(_document(request, report), request.format)
+
+
+def _report(request: ReportRequest, table: Table) -> Report:
+    """The report of a table; the findings of a whole file are those that it brings, if any."""
+    weighed, findings = context(request.mixes), None
+    if request.cases == Cases() and not request.mixes:
+        kept = archive.kept(request.files[0])
+        findings = kept.findings if kept else None
+    return Report(table, weighed, findings, one_table=request.format == "html")
+
+
+def _json(report: Report) -> str:
+    return json.dumps({
+        "cases": list(text.cases(report.table)),
+        "claims": [_claim_row(finding) for finding in report.findings],
+        "answer": as_plain(report.screen().screen),
+    })  # fmt: skip
+
+
+def _document(request: ReportRequest, report: Report) -> Document:
+    """What was asked for: the answer, or parts by name, or all; a page always has all."""
+    names, claim = request.parts, request.claim
     if request.format == "html":
-        document = reports.report(table, weighed, one_table=True)
-        return rendered(reports.with_pictures(document, _pictures(table)), "html")
-    few = len(table.points) <= _FEW_POINTS or request.cases.choose_points
-    document = reports.report(table, weighed, with_cases=request.all_cases or few)
-    whole = request.all_cases or request.format == "markdown"
-    return rendered(document if whole else reports.brief(document), request.format)
+        return with_pictures(report.whole(), list(plots.svgs(report.table)))
+    if request.whole:
+        return report.whole()
+    if names == ("claims",) and not claim:
+        return Document(report.title, (claim_list(report.findings),))
+    if names or claim:
+        is_text = request.format == "text"
+        return report.parts(names, claim) if is_text else report.whole(names, claim)
+    few = len(report.table.points) <= _FEW_POINTS or request.cases.choose_points
+    if few and not has_answer(report.table):
+        return report.parts(("cases",))
+    return report.screen()
 
 
 def _claim_row(finding: Finding) -> dict[str, object]:
@@ -56,11 +96,8 @@ def _claim_row(finding: Finding) -> dict[str, object]:
     }
 
 
-def _pictures(table: Table) -> list[tuple[str, str]]:
-    return list(plots.svgs(table))
-
-
 def _report_many(request: ReportRequest) -> int:
+    _require_one(request)
     weighed, chosen = context(request.mixes), selection(request.cases)
     digests = list(archive.digests(request.files, weighed, chosen))
     if request.format == "json":
@@ -76,3 +113,13 @@ def _report_many(request: ReportRequest) -> int:
     else:
         put(rendered(across.across(digests), request.format), request.output)
     return 0
+
+
+def _require_one(request: ReportRequest) -> None:
+    """Refuses what only one file has."""
+    names = [*request.parts, *([f"claims {request.claim}"] if request.claim else [])]
+    asked = [f"--{name}" for name in names] + ["--all"] * request.whole
+    if request.format == "readme":
+        asked.append("--format readme")
+    if asked:
+        raise CopymcError(f"{asked[0]} takes one file, not {len(request.files)}")

@@ -69,6 +69,7 @@ class Effort:
         processes: worker processes; None: as many as the preset's.
         affinity: CPUs, of which the first measures; None: any that suits.
         seed: decides the plan; None: a fresh one.
+        budget_s: how long the run takes, s; None: the preset's where all of it is measured.
 
     """
 
@@ -76,6 +77,7 @@ class Effort:
     processes: int | None = None
     affinity: tuple[int, ...] | None = None
     seed: int | None = None
+    budget_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,14 @@ class Environ:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a results file goes: its whole path, or the last part of the usual name."""
+    """Where a results file goes: its whole path, or the last part of the usual name.
+
+    resume: a journal, or the results file that it belongs to: go on with that run.
+    """
 
     output: Path | None = None
     label: str | None = None
+    resume: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,8 @@ class RunRequest:
             where sizes or offsets are chosen.
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
+        timing: tell where the time of the run went.
+        quiet: say nothing on standard error but errors.
 
     """
 
@@ -123,6 +131,8 @@ class RunRequest:
     mixes: tuple[str, ...] = ()
     plot: bool = False
     verify: bool = False
+    timing: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +207,9 @@ class ReportRequest:
 
     Attributes:
         mixes: as in RunRequest.
-        all_cases: every case, in text as well.
+        parts: names of present.report.PARTS to show instead of the answer; empty: the answer.
+        claim: the claim whose whole reasoning is shown; empty: none.
+        whole: the answer and every part.
         output: None: standard output.
 
     """
@@ -205,19 +217,28 @@ class ReportRequest:
     files: tuple[Path, ...]
     cases: Cases = Cases()
     mixes: tuple[str, ...] = ()
-    all_cases: bool = False
+    parts: tuple[str, ...] = ()
+    claim: str = ""
+    whole: bool = False
     format: str = "text"
     output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlotRequest:
-    """`copymc plot`: pictures in each of the formats; None: beside the results file."""
+    """`copymc plot`: pictures in each of the formats.
+
+    Attributes:
+        output: None: beside the results file.
+        answer: draw the figure for a mail alone.
+
+    """
 
     files: tuple[Path, ...]
     cases: Cases = Cases()
     formats: tuple[str, ...] = ("png", "svg")
     output: Path | None = None
+    answer: bool = False
 
 
 Request = (

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import sys
 
+from bench.cli import streams
+
 FAILED = 2
 """Exit status of what could not run."""
 
 
 def fail(message: str) -> int:
     """Says why something could not run; the exit status for it."""
-    print(f"copymc: {message}", file=sys.stderr)
+    _say(f"copymc: {message}")
     return FAILED
 
 
 def note(message: str) -> None:
     """Says something that the user may want to know."""
-    print(f"note: {message}", file=sys.stderr)
+    _say(f"note: {message}")
+
+
+def warn(message: str) -> None:
+    """Says what may spoil an answer."""
+    _say(f"warning: {message}")
+
+
+def _say(line: str) -> None:
+    """Writes a line; a standard error that takes none ends no run."""
+    try:
+        print(" ".join(line.splitlines()), file=sys.stderr, flush=True)
+    except OSError:
+        streams.silence(sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import json
 import multiprocessing
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cache, disk, generations, libc, microarch, results
+from bench.children import deaf, ending
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
@@ -39,20 +39,39 @@ def digests(
         return
     fork = multiprocessing.get_context("forkserver")
     fork.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, fork) as pool:
-        yield from pool.map(one, paths, repeat(context), repeat(chosen), chunksize=4)
+    with ProcessPoolExecutor(workers, fork) as pool, ending():
+        with deaf():
+            digests_ = pool.map(one, paths, repeat(context), repeat(chosen), chunksize=4)
+        yield from digests_
 
 
 def one(path: Path, context: Context, selection: Selection) -> Digest:
     """The digest of one file: kept by an earlier report, or by its run, or made now."""
-    kept = cache.folder() / "digests" / f"{_key(path, context, selection)}.json"
+    place = _place(path, context, selection)
     with contextlib.suppress(OSError, *_DAMAGED):
-        return _named(json.loads(kept.read_text()), path)
+        return _named(json.loads(place.read_text()), path)
     own = _by_its_run(path) if (context, selection) == (Context(), Selection()) else None
     digest_ = own or _made(path, context, selection)
     with contextlib.suppress(OSError):  # a cache that cannot be written is only slow
-        disk.write_whole(kept, json.dumps(digest_.to_plain()).encode())
+        disk.write_whole(place, json.dumps(digest_.to_plain()).encode())
     return digest_
+
+
+def kept(path: Path) -> Digest | None:
+    """The digest of a whole file that its run or an earlier report made; None without one."""
+    if own := _by_its_run(path):
+        return own
+    with contextlib.suppress(OSError, *_DAMAGED):
+        return _named(json.loads(_place(path, Context(), Selection()).read_text()), path)
+    return None
+
+
+def _place(path: Path, context: Context, selection: Selection) -> Path:
+    """Where the digest is kept; without a home a name that no file can have."""
+    name = f"{_key(path, context, selection)}.json"
+    with contextlib.suppress(CopymcError):
+        return cache.folder() / "digests" / name
+    return Path(os.devnull, name)
 
 
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
@@ -63,11 +82,7 @@ def _named(plain: dict[str, Any], path: Path) -> Digest:
 
 
 def _made(path: Path, context: Context, selection: Selection) -> Digest:
-    gc.disable()  # a file is millions of records that all live until it is read
-    try:
-        table = Table(results.load(path), selection)
-    finally:
-        gc.enable()
+    table = Table(results.load(path), selection)
     if not table.points:
         raise CopymcError(f"results file {str(path)!r} has no case of this selection")
     return digest(table, context)
@@ -94,6 +109,8 @@ def _by_its_run(path: Path) -> Digest | None:
 
 def _key(path: Path, context: Context, selection: Selection) -> str:
     hashed = hashlib.sha256(f"{context!r} {selection!r} {_code()}".encode())
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no second reading
+        raise CopymcError(f"results file {str(path)!r} is no file; name one that `run` wrote")
     try:
         with path.open("rb") as stream:
             hashed.update(hashlib.file_digest(stream, "sha256").digest())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Dither:
     def __init__(self, rounds: int) -> None:
         self._pool = np.random.default_rng(0).uniform(-0.5, 0.5, (4099, rounds))
 
-    def of(self, name: str, count: int) -> Floats:
-        """Offsets in steps, shape (count,), that depend on the name alone."""
-        return self._pool[zlib.crc32(name.encode()) % len(self._pool), :count]
+    def of(self, hashes: Sequence[int], count: int) -> Floats:
+        """Offsets in steps, shape (hashes, count), that depend on the hashes alone."""
+        rows = np.array(hashes, dtype=np.int64) % len(self._pool)
+        return np.asarray(self._pool[rows, :count])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratio, ratio
 from bench.evidence.stats import Interval
+from bench.mixes import MIXES
 from bench.model import ORDINARY, SHUFFLED, SORTED
 
 
@@ -92,6 +94,21 @@ def _by_mix(table: Table, form: str, kernel: str, baseline: str) -> dict[str, In
         return {}
     ratios = ratio(own, kernel, baseline)
     return {point.mix: ratios.take(row) for row, point in enumerate(own.points)}
+
+
+def of_one_size(facts: Mapping[str, object]) -> frozenset[str]:
+    """Names of the mixes whose calls all have one size, which is known before."""
+    own = [mix.name for mix in MIXES if _alike((share.low, share.high) for share in mix.shares)]
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        for name, entry in json.loads(str(facts.get("mixes", "{}"))).items():
+            shares = entry.get("shares", ())
+            own += [name] * (bool(shares) and _alike((s["low"], s["high"]) for s in shares))
+    return frozenset(own)
+
+
+def _alike(ends: Iterable[tuple[int, int]]) -> bool:
+    """Whether all ranges are of one and the same size."""
+    return len({size for pair in ends for size in pair}) == 1
 
 
 def sources(facts: Mapping[str, object]) -> dict[str, str]:

@@ -285,7 +285,8 @@ def tells_apart(size: int, pairs: Sequence[tuple[int, int]]) -> bool:
 
 @lru_cache(maxsize=256)
 def _rank(size: int, pairs: tuple[tuple[int, int], ...]) -> int:
-    return int(np.linalg.matrix_rank(design(size, pairs)))
+    unlike = {levels(size, *pair): pair for pair in pairs}  # equal rows add nothing to a rank
+    return int(np.linalg.matrix_rank(design(size, list(unlike.values()))))
 
 
 def design(size: int, pairs: Sequence[tuple[int, int]]) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,11 +41,12 @@ class Noise:
     spread: float
 
 
+@lru_cache(maxsize=8)  # a report asks for it in several places
 def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
     """The noise of a study, its A/A part over sizes least..most."""
-    rows = list(table.measured())
-    values = sum(len(m.values) for m in rows)
-    names = [k for k in table.kernels if k.endswith(TWIN)]
+    counts = [(len(m.values), len(m.rejected), len(m.retries)) for m in table.measured()]
+    values, rejected, retried = map(sum, zip(*counts, strict=True))
+    names = _twins(table)
     inside = np.array([least <= point.size <= most for point in table.points], dtype=bool)
     pairs = [ratio(table, name, name.removesuffix(TWIN)) for name in names]
     mid, low, high = (
@@ -56,8 +58,8 @@ def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
     errors = np.abs(mid - 1)
     return Noise(
         values=values,
-        rejected=sum(len(m.rejected) for m in rows) / values,
-        retried=sum(len(m.retries) for m in rows) / values,
+        rejected=rejected / values,
+        retried=retried / values,
         twin_cases=len(mid),
         twin_excluded=float(np.mean((low > 1) | (high < 1))) if len(mid) else np.nan,
         twin_error=float(np.median(errors)) if len(mid) else np.nan,
@@ -65,6 +67,18 @@ def noise(table: Table, least: int = 1, most: int = 1 << 40) -> Noise:
         half_width=float(np.median(high - low) / 2) if len(mid) else np.nan,
         spread=_spread(table),
     )
+
+
+def twin_error(table: Table) -> float:
+    """Median of |ratio - 1| of the A/A twin over all cases; NaN without a twin."""
+    mid = [ratio(table, name, name.removesuffix(TWIN)).mid for name in _twins(table)]
+    return float(nan_median(np.abs(np.concatenate(mid) - 1))) if mid else np.nan
+
+
+def _twins(table: Table) -> list[str]:
+    """The twins whose kernel is there too."""
+    names = (name for name in table.kernels if name.endswith(TWIN))
+    return [name for name in names if table.has(name.removesuffix(TWIN))]
 
 
 def _spread(table: Table) -> float:

@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float64]
 LEAST = 8
 """Processes below which nothing is decided: two at each of four placements show chance."""
 
+LEAST_INTERVAL = 6
+"""Processes below which no interval of CONFIDENCE exists: theirs is from least to largest."""
+
 CONFIDENCE = 0.95
 """Nominal coverage of every interval that the suite prints."""
 
@@ -153,8 +156,8 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
 def student_tail(values: Floats, freedom: Floats) -> Floats:
     """P(T > value) of Student's t; freedom: degrees of freedom, at least 1, of values' shape.
 
-    By x = sqrt(freedom) tan(angle) the density becomes a power of the cosine, which Simpson's
-    rule integrates; within 0.1 % of the tail. NaN stays.
+    By x = sqrt(freedom) tan(angle) the density becomes a power of the cosine, which a
+    Gauss-Legendre rule integrates; within 0.01 % of the tail to 1000 degrees. NaN stays.
     """
     values, freedom = np.broadcast_arrays(values, freedom)
     flat = np.column_stack([values.ravel(), freedom.ravel()]).astype(float)
@@ -170,17 +173,15 @@ def _tails(pairs: Floats) -> Floats:
     return np.where(pairs[:, 0] < 0, 1 - tail, tail)
 
 
-_STEPS = np.linspace(0, 1, 201)
-_SIMPSON = np.where(np.arange(201) % 2, 4.0, 2.0)
-_SIMPSON[[0, -1]] = 1
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
 def _cosines(start: Floats, freedom: Floats) -> Floats:
     """Integrals of cos(x) ** (freedom - 1) from start to a right angle."""
     way = np.pi / 2 - start
-    angles = way[:, None] * _STEPS  # from the right angle down: sines are exact where small
+    angles = way[:, None] * (_NODES + 1) / 2  # from the right angle down: exact where small
     density = np.sin(angles) ** (freedom[:, None] - 1)
-    return np.asarray((density * _SIMPSON).sum(axis=-1) * way / 600)
+    return np.asarray((density * _WEIGHTS).sum(axis=-1) * way / 2)
 
 
 def student_quantile(confidence: float, freedom: Floats) -> Floats:

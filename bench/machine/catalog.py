@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -62,6 +61,8 @@ def find(name: str) -> Kernel:
             if missing := unavailable(kernel):
                 raise CopymcError(f"kernel {name!r} is unavailable: it {missing.reason}")
             return kernel
+    import difflib  # noqa: PLC0415 (5 ms that no worker pays)
+
     names = [k.name for k in (*kernels(), *_loaded)]
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"

@@ -97,7 +97,7 @@ def build(
     folder = cache.folder() / _key(tree, chosen)
     libraries = tuple(folder / f"phase{phase}.so" for phase in PHASES)
     if not all(library.exists() for library in libraries):
-        folder.mkdir(parents=True, exist_ok=True)
+        cache.make(folder.name)
         with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor() as pool:
             build_one = partial(_assemble, tree, chosen, Path(scratch))
             list(pool.map(build_one, PHASES, libraries))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
+import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,6 +27,9 @@ FILES = (
 """The files whose routines are taken; an era lacks some of them."""
 
 _LARGEST = 1 << 20  # bytes; none of these files comes near
+_ARCH = "arch/x86/"
+"""The folder of all FILES. A tarball has each folder in one piece, as tar walks a tree: what
+lies behind this one, nine tenths of a kernel, need not be unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +48,48 @@ class Tree:
 
 def read(text: str) -> Tree:
     """The tree that `DIR`, `DIR@REV` or a tarball names; CopymcError says what is wrong."""
-    path, _, revision = text.partition("@")
-    source = Path(path).expanduser()
-    if not source.exists():
-        raise CopymcError(f"kernel tree {path!r} does not exist")
-    if source.is_file():
-        tree = _from_tarball(source)
-    elif revision or (source / ".git").exists():
-        tree = _from_git(source, revision)
-    else:
-        tree = _from_folder(source)
+    source, revision = _located(text)
+    try:
+        tree = _taken(source, revision)
+    except OSError as error:
+        named = error.filename or str(source)
+        raise CopymcError(f"kernel tree: {named!r} cannot be read: {error.strerror}") from error
     if "arch/x86/lib/memcpy_64.S" not in tree.files:
         raise CopymcError(f"{text!r} is not a kernel tree: it lacks arch/x86/lib/memcpy_64.S")
     return tree
+
+
+def _located(text: str) -> tuple[Path, str]:
+    """The folder or file that a text names, and the revision behind it; both may hold an @."""
+    words = text.split("@")
+    for count in range(len(words), 0, -1):
+        path = "@".join(words[:count])
+        if path and (source := _there(path)):
+            return source, "@".join(words[count:])
+    raise CopymcError(f"kernel tree {words[0]!r} does not exist")
+
+
+def _there(path: str) -> Path | None:
+    """The folder or file of that name; CopymcError where nobody may know."""
+    try:
+        source = Path(path).expanduser()
+        return source if source.exists() else None
+    except (OSError, RuntimeError) as error:  # the second of a `~` without a home
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CopymcError(f"kernel tree {path!r} cannot be read: {reason}") from error
+
+
+def _taken(source: Path, revision: str) -> Tree:
+    """The tree of a tarball, of git, or of a folder that git knows nothing of or is absent for."""
+    if source.is_file() and revision:
+        raise CopymcError(f"tarball {str(source)!r} has no revisions: leave out @{revision}")
+    if source.is_file():
+        return _from_tarball(source)
+    if not source.is_dir():
+        raise CopymcError(f"kernel tree {str(source)!r} is neither a folder nor a tarball")
+    if revision or ((source / ".git").exists() and shutil.which("git")):
+        return _from_git(source, revision)
+    return _from_folder(source)
 
 
 def _from_folder(source: Path) -> Tree:
@@ -76,29 +112,41 @@ def _version(makefile: bytes) -> str:
     words = dict(
         re.findall(rb"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(\S*)", makefile, re.M)
     )
-    numbers = [
-        words[key].decode() for key in (b"VERSION", b"PATCHLEVEL", b"SUBLEVEL") if key in words
-    ]
-    return ".".join(numbers) + words.get(b"EXTRAVERSION", b"").decode() or "unknown"
+    numbers = [words[key] for key in (b"VERSION", b"PATCHLEVEL", b"SUBLEVEL") if key in words]
+    version = b".".join(numbers) + words.get(b"EXTRAVERSION", b"")
+    return version.decode(errors="replace") or "unknown"
 
 
 def _git(source: Path, *words: str) -> bytes | None:
     """The output of a git command that changes nothing; None if it fails."""
-    command = ["git", "-C", str(source), "-c", "core.fsmonitor=", *words]
-    done = subprocess.run(command, check=False, capture_output=True)
+    done = _run_git(source, *words)
     return done.stdout if done.returncode == 0 else None
+
+
+def _run_git(folder: Path | str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """What a git command in a folder says; CopymcError where git is not installed."""
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=", *words]
+    try:
+        return subprocess.run(command, check=False, capture_output=True)
+    except FileNotFoundError as error:
+        raise CopymcError(
+            "no git on PATH: --linux TREE@REV and --patch need it; install git, or give a folder "
+            "or a tarball"
+        ) from error
 
 
 def _from_git(source: Path, revision: str) -> Tree:
     """A revision as git has it, or without one the working tree as it lies there."""
     wanted = revision or "HEAD"
-    commit = _git(
-        source, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}"
-    )
-    if commit is None:
-        raise CopymcError(f"kernel tree {str(source)!r} has no revision {wanted!r}")
-    name = commit.decode().strip()
-    label = f"linux-{(_git(source, 'describe', '--always', name) or commit).decode().strip()}"
+    words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}")
+    done = _run_git(source, *words)
+    if done.returncode:
+        said = _first_line(done.stderr)  # nothing where all is well but the revision
+        raise CopymcError(
+            f"kernel tree {str(source)!r} has no revision {wanted!r}{said and f': {said}'}"
+        )
+    name = done.stdout.decode().strip()
+    label = f"linux-{(_git(source, 'describe', '--always', name) or b'').decode().strip() or name}"
     if not revision:
         dirty = _git(source, "status", "--porcelain", "--", *FILES)
         return replace(_from_folder(source), label=label + ("-dirty" if dirty else ""))
@@ -106,15 +154,20 @@ def _from_git(source: Path, revision: str) -> Tree:
     return Tree(label, {path: text for path, text in files.items() if text is not None})
 
 
+def _first_line(said: bytes) -> str:
+    return said.decode(errors="replace").strip().partition("\n")[0]
+
+
 def _from_tarball(source: Path) -> Tree:
     """The files of a tarball, wherever its top folder is; nothing is unpacked."""
     files: dict[str, bytes] = {}
-    version = "unknown"
+    version = ""
     try:
         with tarfile.open(source) as tar:
             for member in tar:
-                path = PurePosixPath(member.name)
-                inside = str(PurePosixPath(*path.parts[1:]))
+                inside = str(PurePosixPath(*PurePosixPath(member.name).parts[1:]))
+                if files and version and not inside.startswith(_ARCH):
+                    break
                 stream = tar.extractfile(member) if member.isfile() else None
                 if stream is None or member.size > _LARGEST:
                     continue
@@ -122,11 +175,10 @@ def _from_tarball(source: Path) -> Tree:
                     files[inside] = stream.read()
                 elif inside == "Makefile":
                     version = _version(stream.read())
-                if len(files) == len(FILES):
-                    break
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {error}") from error
-    return Tree(f"linux-{version}", files)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition(":\n")[0]
+        raise CopymcError(f"kernel tarball {str(source)!r} cannot be read: {reason}") from error
+    return Tree(f"linux-{version or 'unknown'}", files)
 
 
 def patched(tree: Tree, patch: Path) -> Tree:
@@ -137,10 +189,9 @@ def patched(tree: Tree, patch: Path) -> Tree:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         include = [f"--include={name}" for name in FILES]
-        command = ["git", "apply", *include, str(patch.resolve())]
-        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+        done = _run_git(folder, "apply", *include, os.path.abspath(patch))
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["it failed"])[0]
+            reason = _first_line(done.stderr) or "it failed"
             raise CopymcError(f"patch {str(patch)!r} does not apply to {tree.label}: {reason}")
         files = {
             name: Path(folder, name).read_bytes() for name in FILES if Path(folder, name).is_file()

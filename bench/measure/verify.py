@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bench.children import deaf, ending
 from bench.machine import catalog, contract, linux_build
 from bench.machine.contract import CopyCase, Outcome, Reason, Setup, Tally, Violation
 from bench.machine.faults import SOURCES
@@ -133,8 +134,8 @@ def usable_sources(
 class _Bench:
     """One kernel at one phase, and the setups that it is checked in."""
 
-    def __init__(self, kernel: Kernel, phase_index: int, small: bool) -> None:
-        self._kernel, self._phase, self._small = kernel, phase_index, small
+    def __init__(self, kernel: Kernel, phase_index: int) -> None:
+        self._kernel, self._phase = kernel, phase_index
         self._tallies: dict[str, Tally] = {}
         self._first: dict[str, Counterexample] = {}
 
@@ -177,34 +178,35 @@ def check_kernel(
     kernel: Kernel,
     phase_index: int,
     faults: Sequence[FaultSource],
-    small: bool = False,
+    thin: int = 1,
 ) -> tuple[Row, ...]:
     """Rows of one kernel at one phase: all sides and sources, then threads.
 
-    `small` checks a tenth: for tests of the checker itself.
+    thin: takes one of so many sizes, and of half as many offsets; for tests of the checker
+        itself. Odd, so that the sizes still have every residue of a word.
     """
     contract.own_table()
     contract.install()
-    bench = _Bench(kernel, phase_index, small)
-    dense = _DENSE_SIZES[:: 3 if small else 1]
+    bench = _Bench(kernel, phase_index)
+    step = max(1, thin // 2)
     if kernel.contract == "flagged":  # it repairs what it meets; only a guard page breaks again
         faults = [source for source in faults if source.name == "guard"]
     for number, source in enumerate(faults):
-        sizes = (*dense, *_LARGE_SIZES) if number == 0 else _OTHER_SIZES
-        _sides(bench, source, sizes)
+        sizes = (*_DENSE_SIZES[::thin], *_LARGE_SIZES) if number == 0 else _OTHER_SIZES
+        _sides(bench, source, sizes, step)
     if faults and set(faults[0].sides) == {"source", "destination"}:
-        _both(bench, faults[0], _BOTH_SIZES[:: 2 if small else 1])
-        _threads(bench, faults[0])
+        _both(bench, faults[0], _BOTH_SIZES[::thin])
+        _threads(bench, faults[0], _OTHER_SIZES[:-1:step])
         _huge(bench, faults[0])
     return bench.rows()
 
 
-def _sides(bench: _Bench, source: FaultSource, sizes: Sequence[int]) -> None:
+def _sides(bench: _Bench, source: FaultSource, sizes: Sequence[int], step: int) -> None:
     with _Areas(source) as (src, dst):
         setup = bench.setup(src, dst)
         for side in source.sides:
             for size in sizes:
-                offsets = _DENSE_OFFSETS if size in _DENSE_SIZES else _LARGE_OFFSETS
+                offsets = (_DENSE_OFFSETS if size in _DENSE_SIZES else _LARGE_OFFSETS)[::step]
                 bench.add(side, source.name, setup.one_side(side, size, offsets))
 
 
@@ -230,7 +232,7 @@ def _huge(bench: _Bench, source: FaultSource) -> None:
                 bench.add("source", source.name, setup.tallied(case))
 
 
-def _threads(bench: _Bench, source: FaultSource) -> None:
+def _threads(bench: _Bench, source: FaultSource, sizes: Sequence[int]) -> None:
     """The same from many threads at once, each between areas of its own."""
     tallies: list[tuple[str, Tally]] = []
     start = threading.Barrier(THREADS, timeout=60)  # s; armed long before
@@ -240,7 +242,7 @@ def _threads(bench: _Bench, source: FaultSource) -> None:
             setup = bench.setup(src, dst)
             start.wait()
             for side in source.sides:
-                for size in _OTHER_SIZES[:-1]:
+                for size in sizes:
                     tallies.append((side, setup.one_side(side, size, (0, 3, 8))))
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -333,10 +335,12 @@ def _together(
     spawn = multiprocessing.get_context("spawn")
     workers = min(len(parts), len(os.sched_getaffinity(0))) or 1
     with ProcessPoolExecutor(workers, spawn, initializer=_load, initargs=(libraries,)) as pool:
-        futures = {pool.submit(check, *part, names): part for part in parts}
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            with ending():
+                with deaf():
+                    futures = {pool.submit(check, *part, names): part for part in parts}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -11,6 +11,7 @@ from bench.machine import catalog, host, native, noise
 from bench.measure.plan import PRESETS
 from bench.model import Kernel
 from bench.present.machines import mask, no_recovery
+from bench.units import format_duration
 
 _YES = {True: "yes", False: "no"}
 
@@ -28,6 +29,7 @@ def as_json() -> dict[str, object]:
         "copy_mc": {"path": path.path, "reason": path.reason, "recovers": path.path != "memcpy"},
         "kernels": [_kernel_row(kernel) for kernel in catalog.kernels()],
         "presets": {name: preset.summary for name, preset in PRESETS.items()},
+        "budgets": {name: preset.budget_s for name, preset in PRESETS.items()},
         "warnings": list(noise.warnings(max(os.sched_getaffinity(0)), facts)),
     }
 
@@ -83,9 +85,9 @@ def _kernels() -> Iterator[str]:
 
 
 def _presets() -> Iterator[str]:
-    yield "preset   what it measures"
+    yield "preset   budget      what it measures, cut to the budget on slow machines"
     for name, preset in PRESETS.items():
-        yield f"{name:8s} {preset.summary}"
+        yield f"{name:8s} {format_duration(preset.budget_s):11s} {preset.summary}"
 
 
 def _warnings() -> Iterator[str]:

@@ -12,11 +12,10 @@ from bench.evidence.drawn import MixRatio, RangeRatio, mix_ratios, range_ratios,
 from bench.evidence.estimates import Table
 from bench.evidence.factors import causes, is_told_apart
 from bench.evidence.repetition import Penalty, penalties
-from bench.evidence.stats import Interval
+from bench.evidence.stats import LEAST_INTERVAL, Interval
 from bench.model import ORDINARY
 from bench.present.document import Grid, Paragraph, Part, Section
-from bench.present.machines import no_recovery
-from bench.present.text import ratio_text
+from bench.present.text import brackets, ratio_text
 from bench.units import format_number, format_range, format_size
 
 SUBJECT = "fast_string"
@@ -41,12 +40,13 @@ def rivals(table: Table) -> list[str]:
 
 def answer(table: Table) -> Iterator[Section]:
     """The default against its rivals: by size, by range of sizes, by mix."""
-    names = rivals(table)
-    if said := no_recovery(table.study.metadata):
-        yield Section("", (Paragraph(said),))
-    if not names:
-        return
-    title, ordinary = f"{SUBJECT} against the others", table.other(ORDINARY)
+    if names := rivals(table):
+        yield from against(table, names, f"{SUBJECT} against the others")
+
+
+def against(table: Table, names: Sequence[str], title: str) -> Iterator[Section]:
+    """The default against some kernels that the table has."""
+    ordinary = table.other(ORDINARY)
     if ordinary.points:
         yield Section(title, (_by_size(ordinary, names, AS_IT_OCCURS),))
     elif table.points:
@@ -66,10 +66,19 @@ def _by_size(table: Table, names: Sequence[str], what: str) -> Grid:
     return Grid(
         ("size", *heads),
         tuple(rows),
-        f"Time of {SUBJECT} over the time of others: below 1 it is faster. {what} Intervals (95%) "
-        "cover chance within code placements; beside them the least and largest placement.",
+        f"Time of {SUBJECT} over the time of others: below 1 it is faster. {what} {_ends(table)}; "
+        "beside them the least and largest placement.",
         tuple(heat),
+        spare=tuple(range(2 * len(names), 0, -2)),
     )
+
+
+def _ends(table: Table) -> str:
+    """What stands in brackets, in words."""
+    count = len(table.study.processes)
+    if count < LEAST_INTERVAL:
+        return brackets(count).capitalize()
+    return "Intervals (95%) cover chance within code placements"
 
 
 def placed(ratio: Interval) -> str:
@@ -108,7 +117,7 @@ def _range_grid(ranges: Sequence[RangeRatio], name: str) -> Grid:
         for one in ranges
     )
     head = ("size", "again", "sorted", "shuffled")
-    return Grid(head, rows, f"Time of {SUBJECT} over the time of {name}:")
+    return Grid(head, rows, f"Time of {SUBJECT} over the time of {name}:", spare=(2,))
 
 
 def _mixes(table: Table, names: Sequence[str]) -> Iterator[Section]:
@@ -137,7 +146,7 @@ def geometry(table: Table) -> Iterator[Section]:
 
 
 def _causes(table: Table) -> Iterator[Section]:
-    """The causes of each kernel; those of the others are detail."""
+    """The causes of each kernel, those of the others last."""
     if not is_told_apart(table):
         yield Section("What makes pointers dear", (Paragraph(CONFOUNDED),))
         return
@@ -152,7 +161,7 @@ def _causes(table: Table) -> Iterator[Section]:
         yield Section("What makes pointers dear", (note, *grids))
     others = [name for name in compared(table) if name not in ours]
     if more := [grid for name in others if (grid := _cause_grid(table, name))]:
-        yield Section("What makes pointers dear for the others", tuple(more), detail=True)
+        yield Section("What makes pointers dear for the others", tuple(more))
 
 
 CONFOUNDED = (
@@ -187,7 +196,8 @@ def _repetition(table: Table) -> Iterator[Section]:
         "before it done and stored."
     )
     body: tuple[Part, ...] = (
-        (Grid(("kernel", "size", "delta", "again", "rotated", "fenced"), rows, caption),
+        (Grid(("kernel", "size", "delta", "again", "rotated", "fenced"), rows, caption,
+              spare=(4,)),
          Paragraph(" ".join(_shares(parts))))
         if rows
         else (Paragraph("No class of delta within lines costs a nanosecond more than (0, 0)."),)

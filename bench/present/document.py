@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -29,6 +30,8 @@ class Grid:
         caption: one sentence above it.
         heat: for each cell a number from -1 (good, violet) to 1 (bad, orange), or None;
             empty for a table without colours.
+        over: heads above the heads, each over so many columns; empty for none.
+        spare: columns that a page too narrow loses, the most spared first.
 
     """
 
@@ -36,6 +39,15 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
     heat: tuple[tuple[float | None, ...], ...] = ()
+    over: tuple[tuple[str, int], ...] = ()
+    spare: tuple[int, ...] = ()
+
+
+def heads(grid: Grid) -> Iterator[str]:
+    """One head for each column, with what stands above it."""
+    above = [title for title, count in grid.over for _ in range(count)] or [""] * len(grid.head)
+    for title, head in zip(above, grid.head, strict=True):
+        yield f"{title} {head}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +58,66 @@ class Picture:
     caption: str
 
 
-Part = Paragraph | Verbatim | Grid | Picture
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one claim, to be read at a glance.
+
+    Attributes:
+        name: the claim's id.
+        word: holds, fails or undecided.
+        sentence: what was claimed.
+        reason: why, with figures; a page folds it. Empty in a short list.
+        table: the verdicts by size and geometry; None without one.
+
+    """
+
+    name: str
+    word: str
+    sentence: str
+    reason: str = ""
+    table: Grid | None = None
+
+
+Part = Paragraph | Verbatim | Grid | Picture | Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The answer of one file on one screen.
+
+    Attributes:
+        head: the machine, in one line.
+        alarms: what makes the answer void or small; stands in front of it.
+        answer: sentences.
+        missing: what the file does not answer, in words.
+        grid: the default's time over its rivals'; None where nothing was compared.
+        notes: one line each: how sure it is, what is proved, what else there is.
+        command: repeats the run.
+
+    """
+
+    head: str
+    alarms: tuple[str, ...]
+    answer: str
+    missing: str
+    grid: Grid | None
+    notes: tuple[str, ...]
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it; `detail` says that a short format may leave it out."""
+    """A heading and what stands under it."""
 
     title: str
     parts: tuple[Part, ...]
-    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: its title and sections."""
+    """A report: its title, sections, and where it leads with them the answer and a figure."""
 
     title: str
     sections: tuple[Section, ...]
+    screen: Screen | None = None
+    figure: Picture | None = None

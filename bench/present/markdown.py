@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from bench.present.document import Document, Grid, Paragraph, Part, Section, Verbatim
+from bench.present.document import (
+    Document,
+    Grid,
+    Paragraph,
+    Part,
+    Screen,
+    Section,
+    Verbatim,
+    Verdict,
+    heads,
+)
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$&"})
 
 
 def render(document: Document) -> str:
     """The whole document; every word of a file's own is escaped."""
-    lines = [f"# {escaped(document.title)}", *sections(document.sections, level=2)]
-    return "\n".join(lines)
+    own = document.screen
+    lines = [f"# {escaped(own.head if own else document.title)}"]
+    lines += ["", *screen(own)] if own else []
+    return "\n".join([*lines, *sections(document.sections, level=2)])
+
+
+def screen(own: Screen) -> Iterator[str]:
+    """The lines of an answer, below its head, fit for a mail."""
+    yield from (f"**{escaped(alarm)}**\n" for alarm in own.alarms)
+    yield f"**Answer.** {escaped(own.answer)}"
+    yield f"\n**Not answered:** {escaped(own.missing)}."
+    if own.grid:
+        yield from ("", *_grid(own.grid))
+    yield from ("", *(f"- {escaped(re.sub(' {2,}', '; ', note))}" for note in own.notes), "")
+    yield from _part(Verbatim((own.command,)))
 
 
 def sections(parts: Sequence[Section], level: int) -> Iterator[str]:
@@ -37,12 +61,16 @@ def _part(part: Part) -> Iterator[str]:
         yield from (fence, *part.lines, fence)
     elif isinstance(part, Grid):
         yield from _grid(part)
+    elif isinstance(part, Verdict):
+        yield f"**{part.word}**: {escaped(part.sentence)} (`{part.name}`)"
+        yield from ("", escaped(part.reason)) if part.reason else ()
+        yield from ("", *_grid(part.table)) if part.table else ()
 
 
 def _grid(grid: Grid) -> Iterator[str]:
     if grid.caption:
-        yield from (escaped(grid.caption), "")
-    yield f"| {' | '.join(map(escaped, grid.head))} |"
+        yield from (escaped(re.sub(" {2,}", "; ", grid.caption)), "")
+    yield f"| {' | '.join(map(escaped, heads(grid)))} |"
     yield f"|{'---|' * len(grid.head)}"
     for row in grid.rows:
         yield f"| {' | '.join(map(escaped, row))} |"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.libc import named
 from bench.model import Scalar
-from bench.present.document import Document, Grid, Paragraph, Part, Section
+from bench.present.document import Document, Grid, Paragraph, Part, Section, Verdict
 
 
 def document(whole: Document, facts: Mapping[str, Scalar]) -> Document:
@@ -30,6 +30,9 @@ def _part(part: Part, facts: Mapping[str, Scalar]) -> Part:
     if isinstance(part, Grid):
         rows = tuple(tuple(_cell(cell, facts) for cell in row) for row in part.rows)
         return replace(part, rows=rows, caption=named(part.caption, facts))
+    if isinstance(part, Verdict):
+        sentence, reason = named(part.sentence, facts), named(part.reason, facts)
+        return replace(part, sentence=sentence, reason=reason)
     return part
 
 

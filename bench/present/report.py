@@ -1,90 +1,124 @@
-"""One results file as a document: the answer, its noise, every case, the claims."""
+"""One results file as a document: the answer, and all that stands behind it by name."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
-from bench import libc
-from bench.evidence.answers import MARGIN, Loss, compared, losses
+from bench.evidence.alike import Alike, alike
+from bench.evidence.answers import MARGIN, compared
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
 from bench.evidence.classes import size_class
 from bench.evidence.clock import core_ghz, cycles
-from bench.evidence.estimates import Selection, Table
+from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratio, ratio, time
 from bench.evidence.noise import noise
 from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
 from bench.evidence.stats import Interval
 from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, shared, worst
-from bench.model import FORMS, Point
+from bench.libc import memcpy
+from bench.model import FORMS, CopymcError, Point
 from bench.present import naming
-from bench.present.answer import SUBJECT, answer, geometry, placed, rivals
-from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
-from bench.present.machines import fact, machine
+from bench.present.answer import SUBJECT, against, answer, geometry, placed, rivals
+from bench.present.document import (
+    Document,
+    Grid,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Verbatim,
+    Verdict,
+)
+from bench.present.machines import fact, machine, no_recovery
+from bench.present.repeat import command
 from bench.present.reviewers import asked
+from bench.present.screen import LINES, screen
 from bench.present.text import (
+    brackets,
     heading,
     noise_text,
     point_text,
     ratio_text,
 )
-from bench.units import format_number, format_range, format_size, gigabytes_per_second
+from bench.units import format_number, format_range, format_size, gigabytes_per_second, short_range
 
 CASES = "Every case"
 LIBC = "memcpy"
 """The C library's copy: vector registers, which kernel code cannot use."""
 
 
-def report(
-    table: Table, context: Context | None = None, with_cases: bool = True, one_table: bool = False
-) -> Document:
-    """The whole report; `one_table` puts every case into one table, to be sorted."""
-    findings = judge(table, context)
-    sections = [
-        Section("", (Paragraph(heading(table)), *_path(table))),
-        *answer(table),
-        *geometry(table),
-        *recovery(table),
-        Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),)),
-    ]
-    points = table.count_points()
-    hint = f"{points} points: --cases, or a selection such as --size 4K, lists them."
-    few = Section("", (Paragraph(hint),))
-    sections.append(_every_case(table, one_table) if with_cases else few)
-    sections += [
-        Section("What reviewers ask", (asked(table, findings),), detail=True),
-        repeat(table),
-        *claim_sections(findings),
-        *loss_sections(table),
-    ]
-    whole = Document(f"copymc: {machine(table.study.metadata)}", tuple(sections))
-    return naming.document(whole, table.study.metadata)
+class Report:
+    """One file's report, of which only what is asked for is made.
+
+    Attributes:
+        table: the chosen part of the file.
+        title: the machine in a few words.
+
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        context: Context | None = None,
+        findings: Sequence[Finding] | None = None,
+        one_table: bool = False,
+    ) -> None:
+        """`findings` spares the judging; `one_table` puts every case into one, to be sorted."""
+        self.table = table
+        self.title = f"copymc: {machine(table.study.metadata)}"
+        self._context = context
+        self._findings = findings
+        self.one_table = one_table
+
+    @cached_property
+    def findings(self) -> Sequence[Finding]:
+        """The finding of every claim."""
+        own = self._findings
+        return judge(self.table, self._context) if own is None else own
+
+    def screen(self, lines: int = LINES, where: str = "") -> Document:
+        """The answer on one screen; `where` is the command that shows the rest, if not this."""
+        return Document(self.title, (), screen(self.table, self.findings, lines, where))
+
+    def parts(self, names: Collection[str], claim: str = "") -> Document:
+        """The named parts, in the order of PARTS; of the claims, the one that is named alone."""
+        sections = [Section("", (*_no_recovery(self.table), Paragraph(heading(self.table))))]
+        for name, make in PARTS.items():
+            if name == "claims" and claim:
+                sections += _one_claim(self.findings, claim)
+            elif name in names:
+                sections += make(self)
+        return naming.document(Document(self.title, tuple(sections)), self.table.study.metadata)
+
+    def whole(self, names: Collection[str] = (), claim: str = "") -> Document:
+        """The screen, and after it the named parts; all of them where none is named."""
+        own = self.screen()
+        parts = self.parts(names or tuple(PARTS), claim)
+        why = Section("", tuple(_path(self.table)))
+        sections = (parts.sections[0], why, *parts.sections[1:])
+        return Document(self.title, sections, own.screen)
 
 
-def summary(table: Table, context: Context | None = None) -> Document:
-    """What a run ends with: the answer, the noise, the claims in short."""
-    return brief(report(table, context, with_cases=False))
+def with_pictures(document: Document, pictures: Sequence[tuple[str, str, str]]) -> Document:
+    """The document with figures of name, title and SVG text: one leads, the others follow it."""
+    lead = next((p for name in LEADS for p in pictures if p[0] == name), None)
+    parts = tuple(_picture(picture) for picture in pictures if picture is not lead)
+    figures = (Section("Figures", parts),) if parts else ()
+    sections = (*document.sections[:1], *figures, *document.sections[1:])
+    return Document(document.title, sections, document.screen, lead and _picture(lead))
 
 
-def with_pictures(document: Document, pictures: Sequence[tuple[str, str]]) -> Document:
-    """The document with figures, given as title and SVG text, after its first sections."""
-    parts = tuple(
-        Picture(svg, f"{title}. A mark shows its value under the pointer.")
-        for title, svg in pictures
-    )
-    place = next((i for i, s in enumerate(document.sections) if s.title == CASES), 1)
-    before, after = document.sections[:place], document.sections[place:]
-    return Document(document.title, (*before, Section("Figures", parts), *after))
+LEADS = ("answer", "sizes_unknown", "delta_size_map", "throughput")
+"""Names of figures that may stand under the answer: the first that the file has data for."""
 
 
-def brief(document: Document) -> Document:
-    """The document without its sections of detail, and without the tables of its claims."""
-    kept = (section for section in document.sections if not section.detail)
-    return Document(document.title, tuple(kept))
+def _picture(picture: tuple[str, str, str]) -> Picture:
+    return Picture(picture[2], f"{picture[1]}. A mark shows its value under the pointer.")
 
 
 def _path(table: Table) -> Iterator[Part]:
@@ -96,40 +130,61 @@ def _path(table: Table) -> Iterator[Part]:
         )
 
 
+def _no_recovery(table: Table) -> Iterator[Part]:
+    if said := no_recovery(table.study.metadata):
+        yield Paragraph(said)
+
+
 def loss_sections(table: Table) -> Iterator[Section]:
-    """Where the default loses at chosen pointers; the C library's memcpy here alone."""
-    for name in dict.fromkeys((*rivals(table), *([LIBC] if table.has(SUBJECT, LIBC) else []))):
-        yield _loss_section(losses(table, SUBJECT, name), _named(table, name))
+    """Where the default loses at chosen pointers, those that behave alike in one row."""
+    for name in rivals(table):
+        yield _loss_section(alike(table, SUBJECT, name), name)
 
 
-def _named(table: Table, kernel: str) -> str:
-    """The kernel's name; the C library's memcpy with the routine that it took."""
-    if kernel != LIBC:
-        return kernel
-    return f"{libc.memcpy(table.study.metadata)}, not for kernels,"
+def libc(table: Table) -> Iterator[Section]:
+    """The default against the C library's memcpy, which is context and no rival."""
+    if not table.has(SUBJECT, LIBC):
+        yield Section("", (Paragraph(f"{SUBJECT} or {LIBC} is not in this file."),))
+        return
+    name = f"{memcpy(table.study.metadata)}, not for kernels,"
+    yield from against(table, [LIBC], f"{SUBJECT} against {name}")
+    yield _loss_section(alike(table, SUBJECT, LIBC), name)
 
 
-def _loss_section(losses: Sequence[Loss], baseline: str) -> Section:
+def _loss_section(groups: Sequence[Alike], baseline: str) -> Section:
     title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
-    if not losses:
-        return Section(title, (Paragraph("At no pair of pointers."),), detail=True)
+    if not groups:
+        return Section(title, (Paragraph("At no pair of pointers."),))
     rows = tuple(
         (
-            str(loss.src_offset),
-            str(loss.dst_offset),
-            f"{loss.worst:.2f}x at {format_size(loss.worst_size)}",
-            ", ".join(format_range(*pair) for pair in loss.sizes),
+            f"{group.worst:.2f}x at {format_size(group.worst_size)}",
+            ", ".join(short_range(*pair) for pair in group.sizes),
+            group.alias,
+            _pairs(group.pairs),
         )
-        for loss in losses
+        for group in groups
     )
-    note = Paragraph("The same call again and again at chosen pointers; each point is judged.")
-    head = ("src_offset", "dst_offset", "worst", "sizes")
-    return Section(title, (note, Grid(head, rows)), detail=True)
+    note = Paragraph(LOSSES_NOTE)
+    head = ("worst", "sizes", "delta", "src_offset,dst_offset")
+    return Section(title, (note, Grid(head, rows, spare=(2,))))
+
+
+LOSSES_NOTE = (
+    "The same call again and again at chosen pointers; each point is judged. Pairs whose ratios "
+    "are alike within 25% at every size at which one of them loses stand in one row, the worst "
+    "first."
+)
+
+
+def _pairs(pairs: Sequence[tuple[int, int]], most: int = 2) -> str:
+    """`0,8 56,69`, and how many more."""
+    words = " ".join(f"{src},{dst}" for src, dst in pairs[:most])
+    return words + (f" +{len(pairs) - most}" if len(pairs) > most else "")
 
 
 def recovery(table: Table) -> Iterator[Section]:
     """What one recovered fault costs, strategy by strategy; nothing if it was not measured."""
-    once = Table(table.study, Selection(kernels=table.selection.kernels, recovery=True))
+    once = table.recovery()
     if not once.points:
         return
     faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))
@@ -163,10 +218,11 @@ def _once(cost: Interval, row: int) -> str:
 def _every_case(table: Table, one_table: bool) -> Section:
     table = table.other(*FORMS)
     columns = [_Columns(table, kernel) for kernel in table.kernels]
+    ends = brackets(len(table.study.processes)).removeprefix("brackets ")
     note = Paragraph(
-        "ns per call with 95% interval over processes; phase and proc: standard deviation in "
-        "percent between code placements, which the interval does not cover, and between "
-        "processes of one placement, which it does."
+        f"ns per call; low and high: {ends}; phase and proc: standard deviation in "
+        "percent between code placements, which low and high do not cover, and between "
+        "processes of one placement, which they do."
     )
     if one_table:
         rows = tuple(
@@ -243,46 +299,40 @@ def _percent(spread_: float) -> str:
 def repeat(table: Table) -> Section:
     """The command that repeats the run, and what must be equal for it to be the same."""
     facts = table.study.metadata
-    seed = ["--seed", str(facts["seed"])] if "seed" in facts else []
-    command = shlex.join([*_without(_words(fact(facts, "command"))), *seed])
     text = (
         f"copymc {fact(facts, 'copymc_version')}, sources {fact(facts, 'source_hash')}; compiler "
         f"{fact(facts, 'suite_compiler')}; {fact(facts, 'libc')}; microcode "
         f"{fact(facts, 'microcode')}; governor {fact(facts, 'governor')}, turbo "
         f"{fact(facts, 'turbo')}, SMT {fact(facts, 'smt')}, load {fact(facts, 'load_average')}."
     )
-    return Section("To repeat it", (Verbatim((command,)), Paragraph(text)))
+    return Section("To repeat it", (Verbatim((command(facts),)), Paragraph(text)))
 
 
-def _words(command: str) -> list[str]:
-    """The words of a stored command, however badly it is quoted."""
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return command.split()
-
-
-def _without(words: Sequence[str]) -> list[str]:
-    """The command's words but for its own seed and place of output."""
-    kept, skip = [], False
-    for word in words:
-        if skip or word in ("--seed", "--output"):
-            skip = not skip
-        elif not word.startswith(("--seed=", "--output=")):
-            kept.append(word)
-    return kept
+def claim_list(findings: Sequence[Finding]) -> Section:
+    """Every claim with its verdict, and no more."""
+    return Section("Claims", tuple(Verdict(f.id, f.verdict, f.claim) for f in findings))
 
 
 def claim_sections(findings: Sequence[Finding]) -> Iterator[Section]:
-    """The claims: all verdicts in one table, then one section each with its reasons."""
-    rows = tuple((finding.id, finding.verdict, finding.claim) for finding in findings)
-    yield Section("Claims", (Grid(("claim", "verdict", "sentence"), rows),), detail=True)
+    """The claims with all that speaks for their verdicts."""
+    yield Section("Claims", tuple(map(_verdict, findings)))
+
+
+def _one_claim(findings: Sequence[Finding], name: str) -> Iterator[Section]:
+    """The whole reasoning of one claim; CopymcError where there is none of this name."""
     for finding in findings:
-        parts: list[Part] = [Paragraph(_reason(finding))]
-        yield Section(f"{finding.verdict}: {finding.claim}", tuple(parts))
-        if finding.detail:
-            grid = Grid(finding.detail[0], finding.detail[1:], "", _claim_heat(finding))
-            yield Section("", (grid,), detail=True)
+        if finding.id == name:
+            yield Section("", (_verdict(finding),))
+            return
+    names = ", ".join(finding.id for finding in findings)
+    raise CopymcError(f"claim {name!r} is not one of {names}")
+
+
+def _verdict(finding: Finding) -> Verdict:
+    grid = None
+    if finding.detail:
+        grid = Grid(finding.detail[0], finding.detail[1:], "", _claim_heat(finding))
+    return Verdict(finding.id, finding.verdict, finding.claim, _reason(finding), grid)
 
 
 def _reason(finding: Finding) -> str:
@@ -302,6 +352,30 @@ def _claim_heat(finding: Finding) -> tuple[tuple[float | None, ...], ...]:
     )
 
 
+def noise_section(table: Table) -> Section:
+    """What the run saw of its own noise."""
+    return Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),))
+
+
+Maker = Callable[[Report], Iterable[Section]]
+
+PARTS: dict[str, Maker] = {
+    "claims": lambda report: claim_sections(report.findings),
+    "tables": lambda report: answer(report.table),
+    "pointers": lambda report: geometry(report.table),
+    "losses": lambda report: loss_sections(report.table),
+    "memcpy": lambda report: libc(report.table),
+    "recovery": lambda report: recovery(report.table),
+    "noise": lambda report: [noise_section(report.table)],
+    "cases": lambda report: [_every_case(report.table, report.one_table)],
+    "reviewers": lambda report: [
+        Section("What reviewers ask", (asked(report.table, report.findings),))
+    ],
+    "repeat": lambda report: [repeat(report.table)],
+}
+"""What can be asked for by name, in the order of a whole report."""
+
+
 def trees(table: Table, base: str, new: str) -> Document:
     """Every routine that two kernel trees share, in every form of calls: new's time over base's."""
     table = table.other(*FORMS)
@@ -314,10 +388,8 @@ def trees(table: Table, base: str, new: str) -> Document:
     apart = sorted(everything - set(names))
     if apart:
         sections.append(Section(f"Only in {base}", (Paragraph(", ".join(apart)),)))
-    sections.append(
-        Section("Noise that the run saw itself", (Paragraph(noise_text(noise(table))),))
-    )
-    return naming.document(Document(title, tuple(sections)), table.study.metadata)
+    whole = Document(title, (*sections, noise_section(table)))
+    return naming.document(whole, table.study.metadata)
 
 
 TREES_NOTE = (

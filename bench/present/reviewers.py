@@ -60,8 +60,10 @@ def _unaligned(table: Table, _: Findings) -> str:
     pairs = sorted({(point.src_offset, point.dst_offset) for point in odd})
     if not pairs:
         return "Not measured in this file; --src-offset and --dst-offset add them."
-    times = "; ".join(_cause_words(table, kernel, "odd") for kernel in ("fast_string", "fragile"))
-    return f"Timed at {len(pairs)} pairs of offsets and at uniform ones. Odd offsets: {times}."
+    kernels = [name for name in ("fast_string", "fragile") if table.has(name)] or compared(table)
+    costs = "; ".join(_cause_words(table, kernel, "odd") for kernel in kernels)
+    said = f" Odd offsets: {costs}." if costs else ""
+    return f"Timed at {len(pairs)} pairs of offsets and at uniform ones.{said}"
 
 
 def _cause_words(table: Table, kernel: str, *words: str) -> str:

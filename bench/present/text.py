@@ -12,7 +12,7 @@ from bench.evidence.classes import geometry_class
 from bench.evidence.clock import core_ghz
 from bench.evidence.estimates import Table
 from bench.evidence.noise import Noise
-from bench.evidence.stats import LEAST, Interval
+from bench.evidence.stats import LEAST, LEAST_INTERVAL, Interval
 from bench.model import FORMS, SAME, Point, Scalar
 from bench.present.machines import contradiction, fact, machine
 from bench.units import format_duration, format_number, format_size
@@ -33,9 +33,11 @@ def file_name(path: str) -> str:
 def heading(table: Table) -> str:
     """What was measured, where and by which version, as one paragraph."""
     facts = table.study.metadata
-    few = len(table.study.processes) < LEAST
+    count = len(table.study.processes)
+    few = LEAST_INTERVAL <= count < LEAST
     few_words = f" Fewer than {LEAST} processes: intervals cover placements, not chance alone."
-    note = few_words if few else ""
+    ends = f" {brackets(count).capitalize()}." if count < LEAST_INTERVAL else ""
+    note = few_words if few else ends
     return (
         f"copymc {fact(facts, 'copymc_version')}, measured {fact(facts, 'date')} UTC on "
         f"{machine(facts)}; {fact(facts, 'libc')}; {many(len(table.study.processes), 'process')}, "
@@ -43,6 +45,16 @@ def heading(table: Table) -> str:
         f"core clock {format_number(core_ghz(table))} GHz. File {file_name(table.study.source)}, "
         f"sources {fact(facts, 'source_hash')[:12]}.{note} {contradiction(facts)}".rstrip()
     )
+
+
+def brackets(processes: int) -> str:
+    """What stands in brackets beside a number of so many processes, in words."""
+    if processes < LEAST_INTERVAL:
+        return (
+            "brackets go from the least to the largest process, as fewer than "
+            f"{LEAST_INTERVAL} have no interval"
+        )
+    return "95% intervals over processes"
 
 
 def ratio_text(ratio: Interval, row: int | tuple[()] = ()) -> str:

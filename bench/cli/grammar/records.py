@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bench.cli.requests import (
     Cases,
@@ -34,14 +36,28 @@ def run(words: Namespace) -> RunRequest:
     return RunRequest(
         cases=_cases(words),
         trees=_trees(words),
-        effort=Effort(words.preset, _processes(words), words.affinity, words.seed),
+        effort=Effort(
+            words.preset, _processes(words), words.affinity, words.seed, words.budget
+        ),
         environ=Environ(words.inherit_environ, words.copy_env),
-        place=Place(words.output, words.label),
+        place=_place(words),
         residency=words.residency,
         mixes=tuple(words.mix),
         plot=words.plot,
         verify=words.verify,
+        timing=words.timing,
+        quiet=words.quiet,
     )
+
+
+def _place(words: Namespace) -> Place:
+    """Where the results go; CopymcError for a place that a resumed run would not look at."""
+    for option in ("output", "label"):
+        if words.resume and getattr(words, option) is not None:
+            raise CopymcError(f"--resume completes that run's own results file: omit --{option}")
+    if words.label is not None and "/" in words.label:
+        raise CopymcError(f"--label {words.label!r} has a slash: give --output for another folder")
+    return Place(words.output, words.label, words.resume)
 
 
 def _cases(words: Namespace) -> Cases:
@@ -61,8 +77,12 @@ def _trees(words: Namespace) -> Trees:
         raise CopymcError("--symbol needs a --linux to look in")
     if words.patch and not words.linux:
         raise CopymcError("--patch needs a --linux to apply to")
-    symbols = tuple(words.symbol)
-    return Trees(tuple(words.linux), words.patch, words.features, symbols, words.contract)
+    if words.features and not words.linux:
+        raise CopymcError("--features needs a --linux to assemble for them")
+    if words.contract and not words.symbol:
+        raise CopymcError("--contract needs a --symbol that promises it")
+    symbols, contract = tuple(words.symbol), words.contract or Trees().contract
+    return Trees(tuple(words.linux), words.patch, words.features, symbols, contract)
 
 
 def _processes(words: Namespace) -> int | None:
@@ -86,8 +106,9 @@ def verify(words: Namespace) -> VerifyRequest:
     )
 
 
-_OF_TREES = ("plot", "verify", "seed", "mix", "processes", "rigorous", "fast", "label", "symbol",
-             "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
+_OF_TREES = ("plot", "verify", "timing", "quiet", "budget", "seed", "mix", "processes", "rigorous",
+             "fast", "label", "symbol", "contract", "resume", "features", "affinity",
+             "inherit_environ", "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
@@ -122,13 +143,27 @@ def _refuse(words: Namespace, options: Sequence[str], why: str) -> None:
             raise CopymcError(f"--{word} is for a comparison that can {why}")
 
 
+_CLAIM = re.compile(r"[a-z]+(-[a-z]+)+|placement")
+"""What can name a claim: after `--claims` anything else is a file."""
+
+
 def report(words: Namespace) -> ReportRequest:
-    """The record of `copymc report`."""
+    """The record of `copymc report`. CopymcError where no file is named."""
+    claims = tuple(dict.fromkeys(words.claims))
+    files = [Path(text) for text in claims if text and not _CLAIM.fullmatch(text)]
+    if not (files or words.files):
+        raise CopymcError("report needs a results file that `copymc run` wrote")
+    named = [text for text in claims if _CLAIM.fullmatch(text)]
+    if len(named) > 1:
+        raise CopymcError(f"--claims takes one name, not {', '.join(named)}")
+    listed = ("claims",) if claims and not named else ()
     return ReportRequest(
-        files=tuple(words.files),
+        files=(*files, *words.files),
         cases=_cases_of_files(words),
         mixes=tuple(words.mix),
-        all_cases=words.cases,
+        parts=(*listed, *dict.fromkeys(words.parts)),
+        claim="".join(named),
+        whole=words.all,
         format=words.format,
         output=words.output,
     )
@@ -141,4 +176,5 @@ def plot(words: Namespace) -> PlotRequest:
         cases=_cases_of_files(words),
         formats=tuple(words.format or ("png", "svg")),
         output=words.output,
+        answer=words.answer,
     )

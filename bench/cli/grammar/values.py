@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from bench.cli.requests import OneCase
 from bench.machine.contract import CopyCase
 from bench.model import CopymcError
 from bench.units import parse_cpus, parse_offsets
 
+Parsed = TypeVar("Parsed")
+
+_NAME_MAX, _PATH_MAX = 255, 4095  # bytes: NAME_MAX and PATH_MAX of Linux, less the final zero
+
+
+def given(option: str, parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """The parser of a text that is not empty; an unset shell variable leaves such a one.
+
+    CopymcError names the option where nothing but commas and blanks is given.
+    """
+
+    def parse_given(text: str) -> Parsed:
+        if not text.strip(", \t\n"):
+            raise CopymcError(f"{option} is empty: give it a value, or leave it out")
+        return parse(text)
+
+    return parse_given
+
 
 def names(text: str) -> tuple[str, ...]:
-    """The names of a list such as `memcpy,fra*`."""
-    return tuple(text.split(","))
+    """The names of a list such as `memcpy,fra*`; CopymcError where one is empty."""
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words):
+        raise CopymcError(f"list {text!r} has an empty name between its commas: remove a comma")
+    return words
+
+
+def path(text: str) -> Path:
+    """The path of a text; CopymcError for one longer than Linux can name."""
+    longest = max(len(os.fsencode(part)) for part in text.split("/"))
+    if longest > _NAME_MAX:
+        raise CopymcError(f"name {_start(text)} has {longest} bytes: Linux names have {_NAME_MAX}")
+    if (length := len(os.fsencode(text))) > _PATH_MAX:
+        raise CopymcError(f"path {_start(text)} has {length} bytes: Linux paths have {_PATH_MAX}")
+    return Path(text)
+
+
+def _start(text: str) -> str:
+    """The first characters of a text that is too long to repeat."""
+    return f"{text[:40] + '...'!r}"
+
+
+def path_text(text: str) -> str:
+    """The same text, where a path of it would be one."""
+    path(text)
+    return text
 
 
 def offsets(word: str) -> Callable[[str], tuple[int, ...]]:
@@ -22,15 +67,10 @@ def offsets(word: str) -> Callable[[str], tuple[int, ...]]:
     return partial(parse_offsets, word=word)
 
 
-def variables(text: str) -> tuple[str, ...]:
-    """The names of a list of variables, which may be empty."""
-    return tuple(name for name in text.split(",") if name)
-
-
 def cpus(text: str) -> tuple[int, ...]:
-    """The CPUs of a list such as `2,4-6`; CopymcError where it holds none."""
-    if numbers := parse_cpus(text):
-        return numbers
+    """The CPUs of a list such as `2,4-6`; CopymcError where an item is none."""
+    if all(map(parse_cpus, text.split(","))):
+        return parse_cpus(text)
     raise CopymcError(f"--affinity {text!r} is not a list of CPUs such as 2 or 4-6")
 
 

@@ -24,6 +24,7 @@ from bench.evidence.claims.claim import (
 from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
 from bench.evidence.placement import mean_interval
+from bench.evidence.stats import LEAST
 from bench.model import SHUFFLED
 from bench.units import format_size
 
@@ -88,7 +89,8 @@ def best_for(table: Table, claim: Claim, context: Context) -> Finding:
     logs = np.concatenate([shuffled.log_ratios(routine, name)[rows] for name in others])
     points = [shuffled.points[row] for row in rows]
     judged = judge_points(points * len(others), logs, table.phases, float(np.log1p(claim.margin)))
-    mixes = [_Mix(judged, others, len(rows), number) for number in range(len(rows))]
+    mixes = [_Mix(judged, others, len(rows), number, claim.margin)
+             for number in range(len(rows))]  # fmt: skip
     text = f"Linux takes {routine} here. {'; '.join(mix.words for mix in mixes)}."
     verdict = worst_of([mix.verdict for mix in mixes])
     more = judged.processes if verdict == UNDECIDED else None
@@ -113,6 +115,7 @@ class _Mix:
     rivals: Sequence[str]
     mixes: int
     number: int
+    margin: float
 
     def row(self, rival: str) -> int:
         """The family's row of a rival in this mix."""
@@ -146,7 +149,16 @@ class _Mix:
         if self.verdict == HOLDS:
             how = "best" if mid > 1 else "within the margin of the best"
             return f"{self.name}: it is {how} (next {best}, {mid:.2f} times its time)"
-        return f"{self.name}: {best} at {interval_text(self.ends(best))} is too near"
+        return f"{self.name}: {best} at {interval_text(self.ends(best))} {self._why_open(best)}"
+
+    def _why_open(self, rival: str) -> str:
+        """Why a rival that was measured leaves the claim open."""
+        row = self.row(rival)
+        if self.judged.count_at[row] < LEAST:
+            return f"is not decided by fewer than {LEAST} processes"
+        if self.judged.high[row] > 1 + self.margin:
+            return "is too near"
+        return "is not proved slower at every code placement"
 
 
 def interval_text(ends: tuple[float, float, float]) -> str:

@@ -7,21 +7,32 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from bench.present.document import Document, Grid, Paragraph, Part, Picture, Section, Verbatim
+from bench.present.document import (
+    Document,
+    Grid,
+    Paragraph,
+    Part,
+    Picture,
+    Screen,
+    Section,
+    Verbatim,
+    Verdict,
+)
 
-_VERDICTS = {"holds", "fails", "undecided"}
+_VERDICTS = {"holds": "\u2714", "fails": "\u2718", "undecided": "?"}
+"""The mark of each verdict, which says the same without colour."""
+
 _WORDY = 40  # characters from which a column's cells wrap
 
 
 def render(document: Document) -> str:
     """The whole page. Every word of a file's own is escaped; nothing is loaded from elsewhere."""
     own = files(__package__)
-    title = escape(document.title)
-    body = "\n".join(
-        line
-        for number, section in enumerate(document.sections)
-        for line in _section(number, section)
-    )
+    title = escape(document.screen.head if document.screen else document.title)
+    lines = [*_lead(document), _contents(document)]
+    for number, section in enumerate(document.sections):
+        lines += _section(number, section)
+    body = "\n".join(lines)
     return "\n".join((
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -29,35 +40,50 @@ def render(document: Document) -> str:
         "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">",
         f"<title>{title}</title>",
         f"<style>\n{(own / 'page.css').read_text()}</style>\n</head>\n<body>",
-        f"<h1>{title}</h1>\n{_contents(document)}\n<main>\n{body}\n</main>",
+        f"<h1>{title}</h1>\n<main>\n{body}\n</main>",
         f"<script>\n{(own / 'page.js').read_text()}</script>\n</body>\n</html>",
     ))  # fmt: skip
 
 
+def _lead(document: Document) -> Iterator[str]:
+    """The answer, and the one figure under it."""
+    if document.screen:
+        yield from ('<section id="answer">', *_screen(document.screen), "</section>")
+    if document.figure:
+        yield from _part(document.figure, "lead-")
+
+
+def _screen(own: Screen) -> Iterator[str]:
+    yield from (f'<p class="alarm"><strong>{escape(alarm)}</strong></p>' for alarm in own.alarms)
+    yield f'<p class="answer"><strong>Answer.</strong> {escape(own.answer)}</p>'
+    yield f"<p><strong>Not answered:</strong> {escape(own.missing)}.</p>"
+    if own.grid:
+        yield from _grid(own.grid)
+    notes = (re.sub(" {2,}", "; ", note) for note in own.notes)
+    yield f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
+    yield f"<pre>{escape(own.command)}</pre>"
+
+
 def _contents(document: Document) -> str:
-    links = (
+    """The list of sections: at the side of a wide page, folded below the answer of any other."""
+    links = "".join(
         f'<li><a href="#part-{number}">{escape(section.title)}</a></li>'
         for number, section in enumerate(document.sections)
         if section.title
     )
-    return f'<nav aria-label="Contents"><ul>{"".join(links)}</ul></nav>'
+    return (
+        '<nav aria-label="Contents"><details><summary>Contents</summary>'
+        f"<ul>{links}</ul></details></nav>"
+    )
 
 
 def _section(number: int, section: Section) -> Iterator[str]:
     yield f'<section id="part-{number}">'
     if section.title:
-        yield f"<h2>{_marked(section.title)}</h2>"
+        yield f"<h2>{escape(section.title)}</h2>"
     for index, part in enumerate(section.parts):
         yield from _part(part, f"p{number}-{index}-")
     yield "</section>"
-
-
-def _marked(title: str) -> str:
-    """A heading, its verdict coloured where it begins with one."""
-    word, colon, rest = title.partition(":")
-    if colon and word in _VERDICTS:
-        return f'<span class="{word}">{word}</span>:{escape(rest)}'
-    return escape(title)
 
 
 def _part(part: Part, prefix: str) -> Iterator[str]:
@@ -67,9 +93,26 @@ def _part(part: Part, prefix: str) -> Iterator[str]:
         yield f"<pre>{escape(chr(10).join(part.lines))}</pre>"
     elif isinstance(part, Grid):
         yield from _grid(part)
+    elif isinstance(part, Verdict):
+        yield from _verdict(part)
     elif isinstance(part, Picture):
         yield f"<figure>{inline_svg(part.svg, prefix)}"
         yield f"<figcaption>{escape(part.caption)}</figcaption></figure>"
+
+
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    """Mark, word and sentence; the reason folded behind them."""
+    own = escape(verdict.word)
+    line = (
+        f'<span class="{own}">{_VERDICTS.get(verdict.word, "")} {own}</span> '
+        f"{escape(verdict.sentence)} <code>{escape(verdict.name)}</code>"
+    )
+    if not verdict.reason:
+        yield f'<p class="verdict">{line}</p>'
+        return
+    yield f'<details class="verdict"><summary>{line}</summary><p>{escape(verdict.reason)}</p>'
+    yield from _grid(verdict.table) if verdict.table else ()
+    yield "</details>"
 
 
 def _grid(grid: Grid) -> Iterator[str]:
@@ -77,9 +120,12 @@ def _grid(grid: Grid) -> Iterator[str]:
              for i in range(len(grid.head))]  # fmt: skip
     yield '<div class="scroll"><table>'
     if grid.caption:
-        yield f"<caption>{escape(grid.caption)}</caption>"
+        caption = re.sub(" {2,}", "; ", grid.caption)
+        yield f"<caption>{escape(caption)}</caption>"
     heads = (_head(*column) for column in zip(grid.head, wordy, strict=True))
-    yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
+    over = (f'<th colspan="{count}">{escape(title)}</th>' for title, count in grid.over)
+    above = f"<tr>{''.join(over)}</tr>" if grid.over else ""
+    yield f"<thead>{above}<tr>{''.join(heads)}</tr></thead><tbody>"
     for number, row in enumerate(grid.rows):
         heat = grid.heat[number] if grid.heat else (None,) * len(row)
         cells = (_cell(*cell) for cell in zip(row, heat, wordy, strict=True))

@@ -1,4 +1,7 @@
 "use strict";
+// A wide page has room for the list of contents at its side.
+const contents = document.querySelector("nav details");
+if (contents && matchMedia("(min-width: 105rem)").matches) contents.open = true;
 // Tables sort by the column whose head is pressed: numbers by value, words by alphabet.
 function valueOf(row, column) {
   const text = row.cells[column].textContent.trim();

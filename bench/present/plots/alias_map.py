@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
+from bench.evidence.answers import MARGIN
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class
+from bench.evidence.duel import proved
 from bench.evidence.estimates import Table
-from bench.evidence.intervals import ratio
+from bench.evidence.placement import Bools, mean_interval
 from bench.evidence.stats import Floats
 from bench.model import PAGE
 from bench.present.hover import group_name
@@ -16,45 +23,73 @@ from bench.present.plots import style
 from bench.units import format_size
 
 KERNEL, BASELINE = "fast_string", "fragile"
+GREY = "#C4C4C4"
+"""The colour of a cell whose ratio is not proved to differ from 1."""
+
 _LIMIT = 3.0  # colours end at factors of 2**3
 _READABLE = 30  # cells in a row up to which numbers fit
 
 
-def matrix(table: Table) -> tuple[list[tuple[int, int]], list[int], Floats]:
-    """Pairs (src_offset, dst_offset), sizes and the ratio of times, shape (pairs, sizes).
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The map's cells; arrays of shape (pairs, sizes).
 
-    Pairs stand by their class at the smallest size: small deltas, then far ones, then pairs at
-    a page's end.
+    Attributes:
+        pairs: (src_offset, dst_offset) of the rows, by their class at the smallest size: small
+            deltas, then far ones, then pairs at a page's end.
+        sizes: bytes of the columns.
+        ratios: time of KERNEL over BASELINE; NaN where it was not measured.
+        is_proved: whether one is proved to differ from the other by more than MARGIN.
+
     """
-    mid = ratio(table, KERNEL, BASELINE).mid
-    ratios = {(p.src_offset, p.dst_offset, p.size): mid[i] for i, p in enumerate(table.points)}
+
+    pairs: tuple[tuple[int, int], ...]
+    sizes: tuple[int, ...]
+    ratios: Floats
+    is_proved: Bools
+
+
+def cells(table: Table) -> Cells:
+    """Every pair of pointers at every size, judged as losses are."""
+    logs = table.log_ratios(KERNEL, BASELINE)
+    mid = mean_interval(logs, table.phases).map(np.exp).mid
+    told = np.logical_or(*proved(logs, table.phases))
     by_class = {(p.src_offset, p.dst_offset): GEOMETRY_CLASSES.index(geometry_class(p))
                 for p in reversed(table.points)}  # fmt: skip
-    geometries = sorted(by_class, key=lambda pair: (by_class[pair], pair))
-    sizes = sorted({p.size for p in table.points})
-    cells = [[ratios.get((*pair, size), np.nan) for size in sizes] for pair in geometries]
-    return geometries, sizes, np.array(cells)
+    pairs = tuple(sorted(by_class, key=lambda pair: (by_class[pair], pair)))
+    sizes = tuple(sorted({p.size for p in table.points}))
+    ratios = np.full((len(pairs), len(sizes)), np.nan)
+    is_proved = np.zeros(ratios.shape, dtype=bool)
+    for row, point in enumerate(table.points):
+        place = pairs.index((point.src_offset, point.dst_offset)), sizes.index(point.size)
+        ratios[place], is_proved[place] = mid[row], told[row]
+    return Cells(pairs, sizes, ratios, is_proved)
 
 
 def figure(table: Table) -> Figure | None:
     """The figure; None unless both kernels were measured."""
     if not table.has(KERNEL, BASELINE):
         return None
-    geometries, sizes, cells = matrix(table)
-    fig, (axis,) = style.grid(1, 1, max(3.0, 0.32 * len(geometries) + 0.6))
-    show(fig, axis, cells, f"time of {KERNEL} / {BASELINE}")
-    _labels(axis, geometries, sizes)
-    if len(sizes) <= _READABLE:
-        draw_numbers(axis, cells)
+    shown = cells(table)
+    fig, (axis,) = style.grid(1, 1, 0.24 * max(6, len(shown.pairs)))
+    image = show(axis, shown.ratios, ~shown.is_proved)
+    bar = fig.colorbar(image, ax=axis, extend="both", pad=0.015, fraction=0.04)
+    scale(bar, f"time of {KERNEL} / {BASELINE}")
+    _labels(axis, shown)
+    if len(shown.sizes) <= _READABLE:
+        draw_numbers(axis, shown.ratios, ~shown.is_proved)
     style.finish(fig, table, f"{KERNEL} against {BASELINE} over pointer geometry and size",
-                 f"violet, below 1: {KERNEL} is faster; orange, above 1: it is slower")  # fmt: skip
+                 f"violet, below 1: {KERNEL} is faster; orange, above 1: it is slower; "
+                 f"grey: a difference over {MARGIN:.0%} is not proved; empty: not measured",
+                 (1.75, 0.9, 0.75))  # fmt: skip
     return fig
 
 
-def _labels(axis: Axes, geometries: list[tuple[int, int]], sizes: list[int]) -> None:
-    axis.set_xticks(range(len(sizes)), [format_size(size) for size in sizes], rotation=60)
-    axis.set_yticks(range(len(geometries)), [
-        f"{src} / {dst} ({_signed(dst - src)})" for src, dst in geometries
+def _labels(axis: Axes, shown: Cells) -> None:
+    sizes = list(map(format_size, shown.sizes))
+    axis.set_xticks(range(len(sizes)), sizes, rotation=60)
+    axis.set_yticks(range(len(shown.pairs)), [
+        f"{src} / {dst} ({_signed(dst - src)})" for src, dst in shown.pairs
     ], fontsize=7.5)  # fmt: skip
     axis.set(xlabel="size of one copy", ylabel="src_offset / dst_offset (delta), bytes")
 
@@ -65,20 +100,33 @@ def _signed(distance: int) -> str:
     return f"{delta - PAGE:+d}" if delta > PAGE - 256 else f"{delta:+d}"
 
 
-def show(fig: Figure, axis: Axes, cells: Floats, label: str) -> None:
-    """Ratios as colours, violet below 1 and orange above, with their scale."""
-    image = axis.imshow(np.log2(cells), cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, aspect="auto")
-    bar = fig.colorbar(image, ax=axis, extend="both", pad=0.01)
+def show(axis: Axes, ratios: Floats, is_grey: Bools) -> AxesImage:
+    """Ratios as colours, violet below 1 and orange above; those that are open in grey."""
+    logs = np.log2(np.where(is_grey, np.nan, ratios))
+    image = axis.imshow(logs, cmap="PuOr_r", vmin=-_LIMIT, vmax=_LIMIT, aspect="auto")
+    grey = np.where(is_grey & np.isfinite(ratios), 1.0, np.nan)
+    axis.imshow(grey, cmap=ListedColormap([GREY]), vmin=0, vmax=1, aspect="auto")
+    return image
+
+
+def scale(bar: Colorbar, label: str) -> None:
+    """Labels a bar of colours with the ratios that they stand for."""
     ticks = [-3, -2, -1, 0, 1, 2, 3]
     bar.set_ticks(ticks, labels=[f"{2.0**tick:g}" for tick in ticks])
     bar.set_label(label)
 
 
-def draw_numbers(axis: Axes, cells: Floats, size: float = 6.5) -> None:
+def draw_numbers(axis: Axes, ratios: Floats, is_grey: Bools, size: float = 6.5) -> None:
     """The ratios themselves, readable on their colours; hover shows three digits."""
-    for row, column in np.ndindex(*cells.shape):
-        ratio = cells[row, column]
-        if np.isfinite(ratio):
-            colour = "white" if abs(np.log2(ratio)) > 0.7 * _LIMIT else "black"
-            axis.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=size,
-                      color=colour, gid=group_name([f"{ratio:.3f}"]))  # fmt: skip
+    for place in np.argwhere(np.isfinite(ratios)):
+        row, column = int(place[0]), int(place[1])
+        ratio, grey = float(ratios[row, column]), bool(is_grey[row, column])
+        is_dark = abs(np.log2(ratio)) > 0.7 * _LIMIT and not grey
+        axis.text(column, row, digits(ratio), ha="center", va="center", fontsize=size,
+                  color="white" if is_dark else "black", gid=group_name([f"{ratio:.3f}"]),
+                  )  # fmt: skip
+
+
+def digits(ratio: float) -> str:
+    """Two digits of a ratio: `0.22`, `1.0`, `12`."""
+    return f"{ratio:.2f}" if ratio < 0.995 else f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"

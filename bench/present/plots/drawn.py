@@ -39,19 +39,20 @@ def figure(table: Table) -> Figure | None:
     if not names or not others or not shuffled.has(BASELINE):
         return None
     fig, (axis,) = style.grid(1, 1, 4.2)
+    axis.set_yscale("log")
     width = 0.8 / len(others)
     for place, kernel in enumerate(others):
         at = np.arange(len(names)) + (place - (len(others) - 1) / 2) * width
         _draw(axis, table, kernel, names, at)
     axis.axhline(1, color="#000000", lw=0.8)
     axis.set_xticks(range(len(names)), [f"{n} B" if bounds(n) else n for n in names])
-    axis.set(ylabel=f"time / {BASELINE}", xlabel="sizes drawn from", yscale="log")
-    axis.set_yticks([0.5, 1, 2, 4, 8], ["0.5", "1", "2", "4", "8"])
-    axis.minorticks_off()
+    axis.set(ylabel=f"time / {BASELINE}", xlabel="sizes drawn from")
+    style.ratio_axis(axis, axis.get_ylim())
     axis.grid(True, axis="y", lw=0.4, alpha=0.5)
-    style.finish(fig, table, f"Time over {BASELINE}: sizes in order and in random order",
-                 f"hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: "
-                 f"faster than {BASELINE}; bars: 95 % interval")  # fmt: skip
+    note = ("hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: faster "
+            f"than {BASELINE}; bars: {style.band(table)}")  # fmt: skip
+    title = f"Time over {BASELINE}: sizes in order and in random order"
+    style.finish(fig, table, title, note, (0.75, 0.55, 0.15))
     return fig
 
 

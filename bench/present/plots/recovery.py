@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.evidence.estimates import Selection, Table
+from bench.evidence.estimates import Table
 from bench.evidence.intervals import time
 from bench.evidence.stats import Interval
-from bench.present.hover import group_name
 from bench.present.plots import style
 
-_LOOKS = (("#999999", ""), ("#0072B2", "//"), ("#E69F00", ".."), ("#D55E00", "xx"))
+_LOOKS = (("#000000", "o"), ("#0072B2", "^"), ("#E69F00", "s"), ("#D55E00", "D"), ("#009E73", "v"))
 
 
-def bars(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
+def costs(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
     """Strategies, faults (`none` first) and for each strategy microseconds by fault."""
-    once = Table(table.study, Selection(kernels=table.selection.kernels, recovery=True))
+    once = table.recovery()
     faults = sorted({point.fault for point in once.points}, key=lambda name: (name != "none", name))
     order = [next(i for i, p in enumerate(once.points) if p.fault == fault) for fault in faults]
     times = {}
@@ -27,38 +27,37 @@ def bars(table: Table) -> tuple[list[str], list[str], dict[str, Interval]]:
 
 def figure(table: Table) -> Figure | None:
     """The figure; None if no fault was timed."""
-    strategies, faults, times = bars(table)
+    strategies, faults, times = costs(table)
     if not strategies:
         return None
-    fig, (axis,) = style.grid(1, 1, 3.6)
-    width = 0.8 / len(faults)
-    places = np.arange(len(strategies))
+    fig, (axis,) = style.grid(1, 1, 0.36 * len(strategies) + 0.2)
+    rows = np.arange(len(strategies))
     for index, fault in enumerate(faults):
-        mid, low, high = (
-            np.array([getattr(times[name], end)[index] for name in strategies])
-            for end in ("mid", "low", "high")
-        )
-        colour, hatch = _LOOKS[index % len(_LOOKS)]
-        label = "no fault" if fault == "none" else f"fault by {fault}"
-        bars_ = axis.bar(
-            places + (index - (len(faults) - 1) / 2) * width,
-            mid,
-            width,
-            yerr=np.nan_to_num([mid - low, high - mid]),
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=label,
-            capsize=2,
-        )
-        for name, bar, value in zip(strategies, bars_, mid, strict=True):
-            bar.set_gid(group_name([f"{name}, {label}: {value:.3g} us"]))
-    axis.set_xticks(places, list(map(style.verbatim, strategies)), rotation=20)
-    axis.set(ylabel="time of one copy, us", yscale="log")
-    axis.grid(True, axis="y", lw=0.4, alpha=0.5)
+        values = np.array([[getattr(times[name], end)[index] for name in strategies]
+                           for end in ("mid", "low", "high")])  # fmt: skip
+        at = rows + (index - (len(faults) - 1) / 2) * 0.6 / len(faults)
+        _dots(axis, values, at, index, "no fault" if fault == "none" else f"fault by {fault}")
+    axis.set_yticks(rows, list(map(style.verbatim, strategies)))
+    axis.set_ylim(len(strategies) - 0.5, -0.5)
+    axis.set_xlim(left=0)
+    axis.set_xlabel("time of one copy, us")
+    axis.grid(True, lw=0.4, alpha=0.5)
     note = (
-        "4 KiB, first bad byte in the middle; arming is not timed; whiskers: 95 % interval; "
+        f"4 KiB, first bad byte in the middle; arming is not timed; bars: {style.band(table)}; "
         "page faults, not machine checks"
     )
-    style.finish(fig, table, "Cost of one recovered fault by strategy and fault source", note)
+    style.finish(fig, table, "Cost of one recovered fault by strategy and fault source", note,
+                 (1.7, 0.55, 0.15))  # fmt: skip
     return fig
+
+
+def _dots(
+    axis: Axes, values: np.ndarray, at: np.ndarray, index: int, label: str
+) -> None:
+    """A dot for each strategy that meets the fault, with its interval; values: mid, low, high."""
+    mid, low, high = values
+    colour, marker = _LOOKS[index % len(_LOOKS)]
+    (dots,) = axis.plot(mid, at, color=colour, marker=marker, linestyle="none", markersize=5,
+                        label=label)  # fmt: skip
+    style.hover_words(dots, [f"{label}: {value:.3g} us" for value in mid if np.isfinite(value)])
+    axis.hlines(at, low, high, color=colour, lw=1)

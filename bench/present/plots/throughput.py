@@ -10,12 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.evidence.classes import panels
 from bench.evidence.estimates import Table
-from bench.evidence.intervals import mean_times, time
+from bench.evidence.intervals import time
 from bench.evidence.stats import Floats
-from bench.model import ORDINARY, SAME
 from bench.present.plots import style
+from bench.present.plots.classes import SAME_WITHIN, Panel, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +27,11 @@ class Line:
     high: Floats
 
 
-def line(table: Table, kernel: str, rows: dict[int, list[int]]) -> Line:
+def line(panel: Panel, kernel: str) -> Line:
     """Throughput by size, geometric mean over the geometries of the panel."""
-    sizes = np.array(list(rows), dtype=float)
-    time = mean_times(table, kernel, list(rows.values()))
-    mid, low, high = (sizes / end / 1e9 for end in (time.mid, time.high, time.low))
+    sizes = np.array(panel.sizes, dtype=float)
+    own = panel.times(kernel)
+    mid, low, high = (sizes / end / 1e9 for end in (own.mid, own.high, own.low))
     return Line(sizes, mid, low, high)
 
 
@@ -43,7 +42,7 @@ def stores(table: Table) -> Line | None:
             if (point.src_offset, point.delta) == (0, 0) and point.size}  # fmt: skip
     if not stores or not rows:
         return None
-    lines = [line(table, name, rows) for name in stores]
+    lines = [line(Panel(("stores",), table, rows), name) for name in stores]
     best = np.fmax.reduce([curve.mid for curve in lines])
     if not np.isfinite(best).any():
         return None
@@ -51,23 +50,40 @@ def stores(table: Table) -> Line | None:
 
 
 def figure(table: Table) -> Figure | None:
-    """The figure; None if no kernel was measured."""
-    table = table.other(SAME, ORDINARY)
-    names, by_title = style.copies(table), panels(table.points)
-    if not names:
+    """The figure; None if no kernel was measured at a size."""
+    names, panels = style.copies(table), shared(table)
+    if not names or not panels:
         return None
-    fig, axes = style.grid(len(by_title), 3, 2.6)
-    limit = stores(table)
-    for axis, (title, rows) in zip(axes, by_title.items(), strict=True):
-        axis.set(title=title, ylabel="throughput, GB/s", yscale="log")
+    fig, axes = style.grid(len(panels), 3, 2.2)
+    limit, floor = stores(table), table.has("null")
+    sizes = sorted({size for panel in panels for size in panel.sizes})
+    ends = _ends(panels, table, limit)
+    for axis, panel in zip(axes, panels, strict=True):
+        style.title(axis, panel.title)
+        style.size_axis(axis, sizes)
+        axis.tick_params(axis="x", rotation=45)
+        style.log_axis(axis, "throughput, GB/s", ends)
         for name in names:
-            _draw(axis, line(table, name, rows), style.look(names, name), style.verbatim(name))
-        _limits(axis, table, rows, limit)
-        style.size_axis(axis, style.sizes(table))
-    axes[0].set_ylim(_bottom(table, names), _top(table, limit))  # shared by all panels
-    note = "band: 95 % interval over processes; grey: limits measured in the same run"
+            _draw(axis, line(panel, name), style.look(names, name), style.verbatim(name))
+        _limits(axis, line(panel, "null") if floor else None, limit)
+    style.outer(axes, 3)
+    note = _note(table, panels, floor or limit is not None)
     style.finish(fig, table, "Throughput of hot copies against size", note)
     return fig
+
+
+def _note(table: Table, panels: Sequence[Panel], has_limits: bool) -> str:
+    """What the marks mean that there are, and no others."""
+    parts = [f"band: {style.band(table)}"]
+    if has_limits:
+        parts.append("grey: limits measured in the same run")
+    if any(len(panel.classes) > 1 for panel in panels):
+        parts.append(f"classes whose times differ by no more than {SAME_WITHIN:.0%} beyond chance, "
+                     "for every kernel at every size, share a panel")  # fmt: skip
+    elif len(panels) > 1:
+        parts.append(f"no two classes agree within {SAME_WITHIN:.0%}, kernel by kernel and size "
+                     "by size")  # fmt: skip
+    return "; ".join(parts)
 
 
 def _draw(axis: Axes, data: Line, look: dict[str, Any], label: str) -> None:
@@ -76,10 +92,9 @@ def _draw(axis: Axes, data: Line, look: dict[str, Any], label: str) -> None:
     axis.fill_between(data.sizes, data.low, data.high, color=look["color"], alpha=0.2, lw=0)
 
 
-def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | None) -> None:
+def _limits(axis: Axes, floor: Line | None, limit: Line | None) -> None:
     """The call's own floor and the fastest store loop, in grey."""
-    if table.has("null"):
-        floor = line(table, "null", rows)
+    if floor is not None:
         axis.plot(floor.sizes, floor.mid, color="#999999", lw=1, ls=(0, (1, 1)),
                   label="floor: an empty call", zorder=1)  # fmt: skip
     if limit is not None:
@@ -87,22 +102,25 @@ def _limits(axis: Axes, table: Table, rows: dict[int, list[int]], limit: Line | 
                   label="fastest store loop, no copy", zorder=1)  # fmt: skip
 
 
-def _bottom(table: Table, names: Sequence[str]) -> float | None:
-    """Below the slowest copy, GB/s; None where nothing is known."""
-    slowest = [float(end.min()) for name in names if len(end := _rates(table, name))]
-    return min(slowest) / 2 if slowest else None
+def _ends(panels: Sequence[Panel], table: Table, limit: Line | None) -> tuple[float, float]:
+    """GB/s below the slowest copy, and above the fastest store loop, else the fastest copy.
+
+    The floor's line leaves the panel.
+    """
+    rates = _rates(panels, style.copies(table))
+    if limit is not None:
+        rates = np.append(rates, limit.mid[np.isfinite(limit.mid)])
+    return (float(rates.min()) / 2, float(rates.max()) * 2) if len(rates) else (0.1, 10.0)
 
 
-def _top(table: Table, limit: Line | None) -> float | None:
-    """Above the fastest store loop, else the fastest copy: the floor's line leaves the panel."""
-    ends = [_rates(table, name) for name in table.kernels if name != "null"]
-    ends += [limit.mid[np.isfinite(limit.mid)]] if limit is not None else []
-    fastest = [float(end.max()) for end in ends if len(end)]
-    return max(fastest) * 2 if fastest else None
-
-
-def _rates(table: Table, kernel: str) -> Floats:
-    """GB/s of each point at which a kernel was measured."""
-    sizes = np.array([point.size for point in table.points], dtype=float)
-    rates = sizes / time(table, kernel).mid / 1e9
-    return np.asarray(rates[np.isfinite(rates) & (rates > 0)])
+def _rates(panels: Sequence[Panel], kernels: Sequence[str]) -> Floats:
+    """GB/s of each kernel at each point that it was measured at, those of all panels."""
+    tables = {id(panel.table): panel.table for panel in panels}.values()
+    rates = [
+        np.array([point.size for point in own.points]) / time(own, kernel).mid / 1e9
+        for own in tables
+        for kernel in kernels
+        if own.has(kernel)
+    ]
+    all_ = np.concatenate(rates) if rates else np.array([])
+    return np.asarray(all_[np.isfinite(all_) & (all_ > 0)])

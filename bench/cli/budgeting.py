@@ -1,0 +1,195 @@
+"""Before a run: what share of the CPU is ours, what the plan costs, and the plan for the budget."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import results
+from bench.cli.requests import Effort, RunRequest
+from bench.machine import catalog, host
+from bench.machine.share import Share, SystemClock, of_run, spin
+from bench.measure.budget import LEAST_PROCESSES, MOST_PROCESSES, Fitted, Limits, fit
+from bench.measure.calibration import Surroundings, ThisMachine, calibrate, pinned
+from bench.measure.costs import Answering, Costs, Timetable
+from bench.measure.plan import PRESETS
+from bench.model import Measured, Plan, Process, Scalar, Study
+from bench.units import format_duration
+
+_ANSWER_NS, _ANSWER_VALUE_NS = 1.0e9, 2_500.0  # numpy's imports, reading, judging and printing
+_PLOTS_NS = 6.0e9
+_LOOPS, _LOOPS_NS = 20_000, 1.05e6  # of plain Python where those were measured: a Zen 4
+_SAMPLE = (40, 4)  # cases and processes that are saved to see what a value costs
+
+
+@dataclass(frozen=True, slots=True)
+class Budgeted:
+    """A plan, what it will take and on what CPU.
+
+    Attributes:
+        fitted: the plan for its budget.
+        limits: what it had to keep to.
+        share: of the CPU, just before.
+
+    """
+
+    fitted: Fitted
+    limits: Limits
+    share: Share
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds on the share of the CPU that is ours."""
+        return self.fitted.predicted_s / self.share.share
+
+    @property
+    def answering_s(self) -> float:
+        """CPU time from the last value to the answer, s."""
+        forecast = self.fitted.forecast
+        return max(0.0, self.fitted.predicted_s - self.timetable.whole_s - forecast.before_s)
+
+    @property
+    def timetable(self) -> Timetable:
+        """When which block is measured."""
+        return Timetable(self.fitted.plan, self.fitted.forecast)
+
+    def lines(self) -> tuple[str, ...]:
+        """What to know before measuring: what was dropped, the CPU's share, extent and time."""
+        plan = self.fitted.plan
+        cases = sum(len(block.kernels) for block in plan.blocks)
+        extent = f"{cases} cases in {plan.processes} process{'es' * (plan.processes > 1)}"
+        dropped = (self.fitted.dropped,) if self.fitted.dropped else ()
+        robbed = () if self.share.is_whole else (self.share.sentence,)
+        return (*dropped, *robbed, f"{extent}, about {format_duration(self.expected_s)}")
+
+    def metadata(self) -> dict[str, Scalar]:
+        """The same for the results file."""
+        entries: dict[str, Scalar] = {
+            "predicted_s": round(self.fitted.predicted_s, 1),
+            "cpu_share": self.share.share,
+            "longest_gap_s": self.share.longest_gap_s,
+        }
+        if self.limits.budget_s is not None:
+            entries["budget_s"] = self.limits.budget_s
+        if self.fitted.dropped:
+            entries["dropped"] = self.fitted.dropped
+        return entries
+
+
+class Watch:
+    """The share of the CPU that a run gets, from its start on."""
+
+    def __init__(self, cpu: int) -> None:
+        self._clock = SystemClock(max(0, cpu))
+        self._start, self._steal = self._clock.wall_ns(), self._clock.steal_ns()
+
+    def metadata(self, processes: Sequence[Process], before: Share) -> dict[str, Scalar]:
+        """For the results file: the share, and the longest gap of then and before."""
+        steal = self._clock.steal_ns() - self._steal
+        share = of_run(processes, steal, self._clock.wall_ns() - self._start)
+        longest = max(share.longest_gap_s, before.longest_gap_s)
+        return {"cpu_share_run": share.share, "longest_gap_s": longest}
+
+
+def limits(effort: Effort, plan: Plan, is_whole: bool) -> Limits:
+    """What a run may take, and what may change for it.
+
+    A preset's budget is for all that it measures: a part of it, or more, has none unless one is
+    asked for. Given processes stay; more than the preset's make its budget longer.
+    """
+    preset, asked = PRESETS[effort.preset], effort.budget_s
+    more = preset.rounds_most / preset.rounds if is_whole else 1.0
+    if effort.processes is not None:
+        longer = max(1.0, plan.processes / preset.processes)
+        budget_s = asked or (preset.budget_s * longer if is_whole else None)
+        return Limits(budget_s, plan.processes, plan.processes, more if asked else 1.0)
+    least = min(LEAST_PROCESSES, plan.processes)
+    if asked:
+        return Limits(asked, least, max(MOST_PROCESSES, plan.processes), more)
+    return Limits(preset.budget_s if is_whole else None, least, preset.processes_most, more)
+
+
+def budgeted(
+    request: RunRequest,
+    plan: Plan,
+    is_whole: bool,
+    around: Surroundings,
+) -> Budgeted:
+    """The plan for the run's budget, from half a second of calibration on its CPU."""
+    bounds = limits(request.effort, plan, is_whole)
+    return _within(bounds, request, plan, around)
+
+
+def _within(
+    bounds: Limits, request: RunRequest, plan: Plan, around: Surroundings
+) -> Budgeted:
+    with pinned(around.cpu):
+        share = spin(SystemClock(max(0, around.cpu)))
+        costs = _costs(plan, around, request.plot)
+    return Budgeted(fit(plan, costs, bounds), bounds, share)
+
+
+def as_it_is(request: RunRequest, plan: Plan, around: Surroundings) -> Budgeted:
+    """What a plan that must not change will take, as of a run that goes on."""
+    bounds = Limits(None, plan.processes, plan.processes, 1.0)
+    return _within(bounds, request, plan, around)
+
+
+def _costs(plan: Plan, around: Surroundings, plot: bool) -> Costs:
+    kernels = {kernel.name: kernel for kernel in catalog.available()}
+    machine = ThisMachine(plan, kernels, around, host.last_level_cache())
+    return calibrate(machine, plan, _answering(plan, plot))
+
+
+def _answering(plan: Plan, plot: bool) -> Answering:
+    """CPU time of this program: what it used until now, and the answer's."""
+    speed = _python_speed()
+    value = _saving_ns(plan) + _ANSWER_VALUE_NS * speed
+    fixed = (_ANSWER_NS + _PLOTS_NS * plot) * speed
+    return Answering(time.process_time_ns(), fixed, value)
+
+
+def _python_speed() -> float:
+    """How much longer plain Python takes here than where the constants were measured."""
+    times = []
+    for _ in range(3):
+        start = time.thread_time_ns()
+        sum(number * number for number in range(_LOOPS))
+        times.append(time.thread_time_ns() - start)
+    return min(times) / _LOOPS_NS
+
+
+def _saving_ns(plan: Plan) -> float:
+    """CPU time to save one value, from a small file of made-up values."""
+    cases, processes = _SAMPLE
+    with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
+        few, many = (
+            _saved_ns(_made_up(plan, cases, count), Path(folder) / "sample.json.gz")
+            for count in (1, processes)
+        )
+    rounds = plan.blocks[0].rounds
+    saved = min(cases, len(plan.blocks[0].kernels) * len(plan.blocks)) * rounds
+    return max(0.0, many - few) / (saved * (processes - 1))
+
+
+def _made_up(plan: Plan, cases: int, processes: int) -> Study:
+    """A study of the plan's first cases."""
+    rounds = plan.blocks[0].rounds
+    first = [case for block in plan.blocks for case in block.cases][:cases]
+    rows = tuple(
+        Measured(case, 1000, 0, tuple(1e-9 * (number * 7919 % 99991) for number in
+                                      range(place + 1, place + 1 + rounds)))
+        for place, case in enumerate(first)
+    )  # fmt: skip
+    facts: dict[str, Scalar] = {"core_ghz": 1.0, "duration": 1.0, "cpu": 0}
+    made = [Process(index, 0, facts, rows) for index in range(processes)]
+    return Study({"preset": plan.preset}, made)
+
+
+def _saved_ns(study: Study, path: Path) -> int:
+    start = time.process_time_ns()
+    results.save(study, path)
+    return time.process_time_ns() - start

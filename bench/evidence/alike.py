@@ -1,0 +1,106 @@
+"""Pairs of pointers at which a kernel loses, those that behave alike in one group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.evidence.answers import MARGIN, stretches
+from bench.evidence.estimates import Table
+from bench.evidence.factors import DEAR
+from bench.evidence.placement import mean_interval, proved_over
+from bench.geometry import alias_class
+from bench.model import PAGE
+
+NEAR = float(np.log1p(DEAR))
+"""Log ratios that lie this near each other are alike: what is dear begins here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Pairs of pointers whose ratios are alike wherever one of them is proved to lose.
+
+    Attributes:
+        pairs: (src_offset, dst_offset) of each, the worst first.
+        sizes: ranges (first, last) of neighbouring measured sizes at which any of them loses.
+        worst: the largest proved ratio.
+        worst_size: where it was met, bytes.
+
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    sizes: tuple[tuple[int, int], ...]
+    worst: float
+    worst_size: int
+
+    @property
+    def alias(self) -> str:
+        """The classes of their deltas, `0, 64n`."""
+        return ", ".join(dict.fromkeys(alias_class((dst - src) % PAGE) for src, dst in self.pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """One pair: its log ratio at each size, and the sizes at which it is proved to lose."""
+
+    pair: tuple[int, int]
+    logs: dict[int, float]
+    losing: frozenset[int]
+
+    @property
+    def worst(self) -> tuple[float, int]:
+        """The largest proved log ratio, and its size."""
+        return max((self.logs[size], size) for size in self.losing)
+
+    def is_near(self, other: _Curve) -> bool:
+        """Whether both are alike at every size that both have and one loses at."""
+        shared = (self.losing | other.losing) & self.logs.keys() & other.logs.keys()
+        return bool(shared) and all(abs(self.logs[s] - other.logs[s]) <= NEAR for s in shared)
+
+
+def alike(table: Table, kernel: str, baseline: str) -> tuple[Alike, ...]:
+    """The groups at which kernel is proved slower than baseline beyond MARGIN, worst first.
+
+    Judged as `answers.losses`. The worst pair left begins a group, and each pair that is alike
+    to all of it joins (complete linkage).
+    """
+    if not table.has(kernel, baseline):
+        return ()
+    groups: list[list[_Curve]] = []
+    for curve in sorted(_curves(table, kernel, baseline), key=lambda one: -one.worst[0]):
+        near = (group for group in groups if all(curve.is_near(one) for one in group))
+        own = next(near, None)
+        if own is None:
+            groups.append([curve])
+        else:
+            own.append(curve)
+    return tuple(map(_group, groups))
+
+
+def _curves(table: Table, kernel: str, baseline: str) -> Iterator[_Curve]:
+    """The pairs that lose anywhere."""
+    logs = table.log_ratios(kernel, baseline)
+    proved = proved_over(logs, table.phases, float(np.log1p(MARGIN)))
+    mid = mean_interval(logs, table.phases).mid
+    rows: dict[tuple[int, int], list[int]] = {}
+    for row, point in enumerate(table.points):
+        if np.isfinite(mid[row]):
+            rows.setdefault((point.src_offset, point.dst_offset), []).append(row)
+    for pair, own in rows.items():
+        losing = frozenset(table.points[row].size for row in own if proved[row])
+        if losing:
+            yield _Curve(pair, {table.points[row].size: float(mid[row]) for row in own}, losing)
+
+
+def _group(curves: Sequence[_Curve]) -> Alike:
+    sizes = sorted({size for curve in curves for size in curve.logs})
+    losing = {size for curve in curves for size in curve.losing}
+    log, worst_size = max(curve.worst for curve in curves)
+    return Alike(
+        tuple(curve.pair for curve in curves),
+        tuple(stretches(sizes, [size in losing for size in sizes])),
+        float(np.exp(log)),
+        worst_size,
+    )
