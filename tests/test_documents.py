@@ -7,10 +7,13 @@ import gzip
 import html.parser
 import io
 import json
+import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,6 +233,25 @@ def written(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def test_a_terminal_sees_how_far_a_page_is(file: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 80))
+    words = [sys.executable, "-m", "bench", "report", str(file), "--format", "html", "--output",
+             str(tmp_path / "x.html")]  # fmt: skip
+    with subprocess.Popen(words, stderr=theirs) as done:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(ours, 1 << 16):
+                seen += piece
+    os.close(ours)
+    assert done.returncode == 0
+    for step in (b"reading the file", b"judging the claims", b"drawing throughput", b"writing"):
+        assert step in seen
+    quick = copymc("report", str(file), "--format", "html")
+    assert quick.stderr == ""
+
+
 def test_a_page_is_whole_and_holds_figures_with_values(written: Path) -> None:
     text = written.read_text()
     checker = Wellformed()
@@ -311,6 +333,35 @@ def test_a_phone_shows_the_page_without_sideways_scrolling(written: Path, tmp_pa
     dom, _ = in_chromium(open_page, tmp_path / "u", *flags, script=script)
     (width,) = re.findall(r'data-width="([0-9]+)"', dom)
     assert int(width) <= 390
+
+
+@browser
+def test_captions_of_wide_tables_wrap_on_a_phone(tmp_path: Path) -> None:
+    words = "of one table that is wider than a phone " * 9
+    wide = Grid(tuple(f"column {i}" for i in range(30)), (("a wide cell",) * 30,), words)
+    plain_page = tmp_path / "wide.html"
+    text = page.render(Document(words, (Section(words, (wide, Picture("<svg/>", words))),)))
+    plain_page.write_text(text.replace("default-src 'none'; ", "default-src 'self'; "))
+    script = """
+      const phone = document.createElement('iframe');
+      phone.style.width = '390px'; phone.style.height = '844px';
+      phone.srcdoc = '<!DOCTYPE html><meta name="viewport" content="width=device-width">'
+        + document.head.querySelector('style').outerHTML
+        + '<body>' + document.querySelector('main').outerHTML;
+      phone.onload = () => {
+        const inside = phone.contentDocument, range = inside.createRange();
+        const end = (name) => { range.selectNodeContents(inside.querySelector(name));
+          return Math.round(range.getBoundingClientRect().right); };
+        document.body.setAttribute('data-ends', ['caption', 'figcaption', 'h2'].map(end).join(';'));
+        document.body.setAttribute('data-table', end('table'));
+      };
+      document.body.append(phone);
+    """
+    flags = ("--dump-dom", "--virtual-time-budget=5000")
+    dom, _ = in_chromium(plain_page, tmp_path / "u", *flags, script=script)
+    noted = dict(re.findall(r'data-([a-z]+)="([^"]*)"', dom))
+    assert int(noted["table"]) > 390
+    assert max(map(int, noted["ends"].split(";"))) <= 390
 
 
 @browser

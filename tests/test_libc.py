@@ -39,7 +39,7 @@ def bare(text: str) -> list[str]:
     rows = re.compile(r"\W*memcpy(:twin)?\s*(\||  )")
     lines = [line for line in text.splitlines() if not rows.match(line)]
     flat = " ".join(" ".join(lines).replace("\\", "").split())
-    for right in (r"kernel's memcpy", r"memcpy\(\)", r"memcpy that the same kernel", r"/memcpy",
+    for right in (r"kernel's memcpy", r"memcpy\(\)", r"memcpy that the same kernel", r"/ ?memcpy",
                   r"kernel-memcpy", r"memcpy[-_]orig", r"memcpy:twin", r"memcpy of glibc 2.99"):
         flat = re.sub(right, "", flat)
     return re.findall(r".{30}memcpy.{20}", flat)

@@ -54,7 +54,7 @@ def test_every_report_names_a_masked_machine_by_its_features_and_says_the_mask()
 
 def test_a_machine_that_is_what_it_says_has_no_such_sentence() -> None:
     for text in renderings(one_study()):
-        assert "AMD Zen 5 (Made Up, family-model 26-2)" in text
+        assert "AMD Zen 5" in text
         assert "features say" not in text
 
 
@@ -63,7 +63,7 @@ def test_without_erms_the_answer_of_every_report_begins_with_that_nothing_is_rec
         assert "NO RECOVERY" not in other
         words = text.replace("&#x27;", "'")
         assert NO_RECOVERY in words
-        assert words.index(NO_RECOVERY) < words.rindex("fast_string against the others")
+        assert words.index(NO_RECOVERY) < words.index("At chosen pointers rep movsb")
 
 
 def test_an_old_file_without_a_path_tells_it_by_its_flags() -> None:

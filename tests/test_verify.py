@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from bench.machine.faults.area import FaultSource
 from bench.machine.faults.guard import GuardPage
 from bench.measure import verify
 from bench.measure.payload import Payload, indistinguishable, payload
-from bench.model import PHASES, CopymcError, Kernel
+from bench.model import PHASES, CopymcError, Kernel, Unavailable
 from bench.present import verdicts
 from tests import endings
 from tests.program import copymc
@@ -183,7 +185,9 @@ def test_a_part_that_ends_its_process_is_named_and_the_others_are_still_checked(
     (crashed,) = [row for row in rows if row.crash]
     assert (crashed.kernel, crashed.tally.mismatches) == ("movsq", 1)
     assert "phase 32" in crashed.crash
-    text = verdicts.as_text(verify.merged(rows, ["fragile", "movsq"]), [], ["guard"], 1.0)
+    text = verdicts.as_text(
+        verify.merged(rows, ["fragile", "movsq"]), [], verdicts.Checks(["guard"], 1.0)
+    )
     assert f"movsq: {crashed.crash}" in text
 
 
@@ -258,3 +262,51 @@ def test_a_setup_sees_a_source_that_changed(tmp_path: Path) -> None:
     assert setup.case(CopyCase(8))[0] is Reason.SOURCE
     src.close()
     dst.close()
+
+
+LONG = "linux-6.1.158:copy_mc_enhanced_fast_string"
+
+
+def rows_of_every_kind() -> list[verify.Row]:
+    """Rows with each note, a counter-example and a crash."""
+    case = CopyCase(24, 13, -1, 0, 3)
+    outcome = contract.Outcome(0, 1, 1, False, 11, 2, 0, 0)
+    first = verify.Counterexample(LONG, 16, "guard",
+                                  contract.Violation(case, Reason.SUCCESS, outcome))  # fmt: skip
+    tally = contract.Tally(cases=987654, mismatches=1, escaped=12345, watched_most=2)
+    return [
+        verify.Row("memcpy", "plain", "destination", tally),
+        verify.Row("flagged", "flagged", "source", contract.Tally(cases=987654)),
+        verify.Row(LONG, "uncopied", "source", tally, 4, 4, first),
+        verify.Row("movsq", "uncopied", "both", tally, 4, 3, None, "ended by SIGKILL " * 9),
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 72, 80, 100, 200])
+def test_verify_keeps_to_the_width_of_the_page_and_its_commands_stay_whole(width: int) -> None:
+    missing = [Unavailable("hwpoison", "this kernel has no CONFIG_MEMORY_FAILURE")]
+    checks = verdicts.Checks(["guard", "readonly", "truncated", "poison"], 31.0, " --linux x")
+    text = verdicts.as_text(rows_of_every_kind(), missing, checks, width)
+    lines = text.splitlines()
+    commands = [line for line in lines if line.startswith("  copymc verify ")]
+    assert len(commands) == 2
+    assert all(line.endswith(" --linux x") for line in commands)
+    if width >= 40:
+        assert max(len(line) for line in lines if line not in commands) <= width
+    assert lines[0].split()[0] == "kernel"
+    assert "wrong" in lines[0]
+    flat = " ".join(text.split())
+    assert "in-kernel lab" in flat
+    assert ("Not shown for want of width" in flat) == ("count exact to" not in lines[0])
+
+
+def test_verify_takes_its_width_from_the_terminal() -> None:
+    case = verify.Counterexample("fragile", 16, "guard", contract.Violation(
+        CopyCase(24, 13, -1, 0, 3), Reason.SUCCESS, contract.Outcome(0, 1, 1, False, 11, 2, 0, 0)
+    ))  # fmt: skip
+    for width in (40, 72):
+        words = [sys.executable, "-m", "bench", *case.command.split()[1:]]
+        done = subprocess.run(words, capture_output=True, text=True, check=False,
+                              env={**os.environ, "COLUMNS": str(width)})  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert width - 20 < max(map(len, done.stdout.splitlines())) <= width

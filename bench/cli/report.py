@@ -17,6 +17,7 @@ from bench.cli.files import (
     selection,
 )
 from bench.cli.requests import Cases, ReportRequest
+from bench.cli.steps import Step, steps, unseen
 from bench.evidence import archive
 from bench.evidence.claims import Finding
 from bench.evidence.estimates import Table
@@ -35,19 +36,30 @@ def main(request: ReportRequest) -> int:
     request = replace(request, files=distinct(request.files))
     if len(request.files) > 1:
         return _report_many(request)
-    (table,) = selected(request.files, request.cases)
-    put(_report_one(request, table), request.output)
+    if request.format == "html":  # the only one that takes long
+        with steps(_STEPS) as step:
+            output = _report_one(request, step)
+    else:
+        output = _report_one(request, unseen)
+    put(output, request.output)
     return 0
 
 
-def _report_one(request: ReportRequest, table: Table) -> str:
+_STEPS = 3 + len(plots.NAMES)  # reading, judging, each figure, the page
+
+
+def _report_one(request: ReportRequest, step: Step) -> str:
+    step("reading the file")
+    (table,) = selected(request.files, request.cases)
     require_mixes(table, context(request.mixes))
     report = _report(request, table)
     if request.format == "json":
         return _json(report)
     if request.format == "readme":
         return readme.render(report)
-    return rendered(_document(request, report), request.format)
+    document = _document(request, report, step)
+    step("writing the page")
+    return rendered(document, request.format)
 
 
 def _report(request: ReportRequest, table: Table) -> Report:
@@ -67,11 +79,16 @@ def _json(report: Report) -> str:
     })  # fmt: skip
 
 
-def _document(request: ReportRequest, report: Report) -> Document:
+def _document(request: ReportRequest, report: Report, step: Step) -> Document:
     """What was asked for: the answer, or parts by name, or all; a page always has all."""
     names, claim = request.parts, request.claim
     if request.format == "html":
-        return with_pictures(report.whole(), list(plots.svgs(report.table)))
+        step("judging the claims")
+        whole, pictures = report.whole(), list[tuple[str, str, str]]()
+        for name in plots.NAMES:
+            step(f"drawing {name}")
+            pictures += plots.svgs(report.table, (name,))
+        return with_pictures(whole, pictures)
     if request.whole:
         return report.whole()
     if names == ("claims",) and not claim:

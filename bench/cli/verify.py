@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -65,8 +66,14 @@ def _verify_all(
     if request.json:
         print(json.dumps(verdicts.as_json(rows, missing, trees), indent=2))
     else:
-        print(verdicts.as_text(rows, missing, names, time.monotonic() - start, trees))
+        checks = verdicts.Checks(names, time.monotonic() - start, trees)
+        print(verdicts.as_text(rows, missing, checks, _columns()))
     return int(any(row.tally.mismatches for row in rows))
+
+
+def _columns() -> int:
+    """Columns of the terminal, or of $COLUMNS; a wide page where there is neither."""
+    return shutil.get_terminal_size((verdicts.WIDE, 24)).columns
 
 
 def checked(
@@ -88,7 +95,7 @@ def _verify_case(case: OneCase, kernels: Sequence[Kernel], faults: Sequence[Faul
     if len(kernels) != 1 or case.phase not in PHASES:
         raise CopymcError("--case needs one --kernel, and a phase of 0, 16, 32 or 48")
     reason, outcome = stage.single(kernels[0], case.phase, faults[0], case.copy)
-    print(verdicts.case_text(case.copy, reason, outcome))
+    print(verdicts.case_text(case.copy, reason, outcome, _columns()))
     return int(reason is not Reason.RIGHT)
 
 
@@ -98,5 +105,5 @@ def _payload(faults: Sequence[FaultSource], missing: Sequence[Unavailable], as_j
     if as_json:
         print(json.dumps({"payload": [*map(asdict, seen)], "note": note}, indent=2))
     else:
-        print(verdicts.payload_text(seen, missing, note))
+        print(verdicts.payload_text(seen, missing, note, _columns()))
     return 0

@@ -31,6 +31,9 @@ _PLOTS = {  # name of a file, and the module that draws it; by this order on a p
     "phase_spread": "phases",
     "recovery_cost": "recovery",
 }
+NAMES = tuple(_PLOTS)
+"""Every plot of one file, by the order on a page."""
+
 _PANELS = ("throughput", "small_copies")
 """Half of the work: a panel for each class of pointers, shared by the two."""
 
@@ -98,14 +101,14 @@ def draw_across(digests: Sequence[Digest], folder: Path, formats: Sequence[str])
         yield from style.save(figure, folder / "across_machines", formats)
 
 
-def svgs(table: Table) -> Iterator[tuple[str, str, str]]:
-    """Name, title and SVG text of every plot that the table has data for; marks show values.
+def svgs(table: Table, names: Sequence[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Name, title and SVG text of the named plots, or all, that the table has data for.
 
-    The answer comes first, where there is one.
+    The answer comes first, where there is one. Marks show their values.
     """
     from bench.present.plots import style  # noqa: PLC0415
 
-    for name, figure in _figures(table, tuple(_PLOTS)):
+    for name, figure in _figures(table, names or NAMES):
         yield name, " ".join(figure.get_suptitle().split()), style.svg(figure)
 
 
