@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench import results
 from bench.cli.requests import Effort, RunRequest
@@ -23,6 +21,40 @@ _ANSWER_NS, _ANSWER_VALUE_NS = 1.0e9, 2_500.0  # numpy's imports, reading, judgi
 _PLOTS_NS = 6.0e9
 _LOOPS, _LOOPS_NS = 20_000, 1.05e6  # of plain Python where those were measured: a Zen 4
 _SAMPLE = (40, 4)  # cases and processes that are saved to see what a value costs
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run will take.
+
+    Attributes:
+        timetable: when which block is measured.
+        share: of the CPU, just before.
+        answering_s: CPU time from the last value to the answer, s.
+
+    """
+
+    timetable: Timetable | Even
+    share: Share
+    answering_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """A timetable in which every block takes as long; for a plan that was predicted before.
+
+    Attributes:
+        whole_s: all of it, s.
+        blocks: of all processes.
+
+    """
+
+    whole_s: float
+    blocks: int
+
+    def passed_s(self, done: int) -> float:
+        """The predicted time of the first `done` blocks, s."""
+        return self.whole_s * done / self.blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +82,11 @@ class Budgeted:
         """CPU time from the last value to the answer, s."""
         forecast = self.fitted.forecast
         return max(0.0, self.fitted.predicted_s - self.timetable.whole_s - forecast.before_s)
+
+    @property
+    def expected(self) -> Expected:
+        """What the run will take."""
+        return Expected(self.timetable, self.share, self.answering_s)
 
     @property
     def timetable(self) -> Timetable:
@@ -112,6 +149,14 @@ def limits(effort: Effort, plan: Plan, is_whole: bool) -> Limits:
     return Limits(preset.budget_s if is_whole else None, least, preset.processes_most, more)
 
 
+def as_predicted(plan: Plan, metadata: Mapping[str, Scalar], cpu: int) -> Expected:
+    """What a run that goes on will take, as its first part predicted it."""
+    with pinned(cpu):
+        share = spin(SystemClock(max(0, cpu)))
+    whole_s = float(metadata.get("predicted_s", 0))
+    return Expected(Even(whole_s, len(plan.blocks) * plan.processes), share)
+
+
 def budgeted(
     request: RunRequest,
     plan: Plan,
@@ -120,22 +165,10 @@ def budgeted(
 ) -> Budgeted:
     """The plan for the run's budget, from half a second of calibration on its CPU."""
     bounds = limits(request.effort, plan, is_whole)
-    return _within(bounds, request, plan, around)
-
-
-def _within(
-    bounds: Limits, request: RunRequest, plan: Plan, around: Surroundings
-) -> Budgeted:
     with pinned(around.cpu):
         share = spin(SystemClock(max(0, around.cpu)))
         costs = _costs(plan, around, request.plot)
     return Budgeted(fit(plan, costs, bounds), bounds, share)
-
-
-def as_it_is(request: RunRequest, plan: Plan, around: Surroundings) -> Budgeted:
-    """What a plan that must not change will take, as of a run that goes on."""
-    bounds = Limits(None, plan.processes, plan.processes, 1.0)
-    return _within(bounds, request, plan, around)
 
 
 def _costs(plan: Plan, around: Surroundings, plot: bool) -> Costs:
@@ -163,13 +196,9 @@ def _python_speed() -> float:
 
 
 def _saving_ns(plan: Plan) -> float:
-    """CPU time to save one value, from a small file of made-up values."""
+    """CPU time to pack one value, from a small file of made-up values."""
     cases, processes = _SAMPLE
-    with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
-        few, many = (
-            _saved_ns(_made_up(plan, cases, count), Path(folder) / "sample.json.gz")
-            for count in (1, processes)
-        )
+    few, many = (_packed_ns(_made_up(plan, cases, count)) for count in (1, processes))
     rounds = plan.blocks[0].rounds
     saved = min(cases, len(plan.blocks[0].kernels) * len(plan.blocks)) * rounds
     return max(0.0, many - few) / (saved * (processes - 1))
@@ -189,7 +218,7 @@ def _made_up(plan: Plan, cases: int, processes: int) -> Study:
     return Study({"preset": plan.preset}, made)
 
 
-def _saved_ns(study: Study, path: Path) -> int:
+def _packed_ns(study: Study) -> int:
     start = time.process_time_ns()
-    results.save(study, path)
+    results.packed(study)
     return time.process_time_ns() - start

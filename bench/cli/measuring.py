@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import __version__
 from bench.cli import budgeting, keeping, resuming
-from bench.cli.budgeting import Budgeted, Watch
+from bench.cli.budgeting import Expected, Watch
 from bench.cli.files import beside
 from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
@@ -87,17 +87,17 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     From the first value on a signal waits until the file is on disk.
     """
     start, laps = time.monotonic(), Laps()
-    begun, budgeted = _begun(request, libraries)
+    begun, expected = _begun(request, libraries)
     laps.mark("preparing")
     with signals() as taken:
         campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
         try:
-            _follow(campaign, begun, budgeted, request.quiet)
+            _follow(campaign, begun, expected, request.quiet)
         except Interrupted:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
-            used = watch.metadata(campaign.processes, budgeted.share)
+            used = watch.metadata(campaign.processes, expected.share)
             kept = keeping.keep(_with(begun, used), campaign.processes, campaign.missing)
         if kept.study.processes and not taken.signum:
             with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
@@ -191,7 +191,7 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
-def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budgeted]:
+def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Expected]:
     """The run that was asked for, or the one that goes on; its kernels copy rightly."""
     facts = host.facts()
     if request.place.resume:
@@ -201,19 +201,18 @@ def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budg
 
 def _resumed(
     request: RunRequest, path: Path, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> tuple[Begun, Budgeted]:
+) -> tuple[Begun, Expected]:
     """An unfinished run, whose plan stays as it is."""
     begun = resuming.go_on(request, path, facts, libraries)
     work = begun.head.work
     _warn(request, max(work.cpu, 0), facts)
     _prove([catalog.find(name) for name in {*map(base_name, work.plan.kernels)}])
-    around = _surroundings(begun.environ, work.cpu, work.libraries)
-    return begun, budgeting.as_it_is(request, work.plan, around)
+    return begun, budgeting.as_predicted(work.plan, begun.head.metadata, work.cpu)
 
 
 def _new(
     request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> tuple[Begun, Budgeted]:
+) -> tuple[Begun, Expected]:
     """A run that starts now."""
     now = datetime.datetime.now(datetime.UTC)
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
@@ -231,7 +230,8 @@ def _new(
     work = Assignment(plan, 0, around.cpu, {}, libraries)
     plain = resuming.plain(request)
     head = Head(path.name, work, plain, {**metadata, **budgeted.metadata()}, journal.sources())
-    return keeping.begin(path, request.place.output is None, head, request.environ), budgeted
+    begun = keeping.begin(path, request.place.output is None, head, request.environ)
+    return begun, budgeted.expected
 
 
 def _tell(request: RunRequest, lines: Sequence[str]) -> None:
@@ -314,12 +314,12 @@ def _campaign(begun: Begun, taken: Signals) -> Campaign:
     return campaign
 
 
-def _follow(campaign: Campaign, begun: Begun, budgeted: Budgeted, quiet: bool) -> None:
+def _follow(campaign: Campaign, begun: Begun, expected: Expected, quiet: bool) -> None:
     """Runs the campaign, with progress on standard error."""
     if begun.head.work.cpu >= 0:
         leave(begun.head.work.cpu)
     is_told = False
-    pace = Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s)
+    pace = Pace(expected.timetable, 1 / expected.share.share, expected.answering_s)
     with closing(progress(pace, sys.stderr, quiet)) as shown:
         for event in campaign.events():
             shown.show(event.done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -63,7 +64,8 @@ class Digest:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, for a cache."""
-        return asdict(self)
+        plain: dict[str, Any] = _finite(asdict(self))
+        return plain
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> Digest:
@@ -76,9 +78,23 @@ class Digest:
             })
             for finding in plain["findings"]
         )  # fmt: skip
-        cells = tuple(Cell(**cell) for cell in plain["cells"])
-        words = {**plain, "identity": Identity(**plain["identity"]), "cells": cells}
+        cells = tuple(Cell(**_numbers(cell)) for cell in plain["cells"])
+        words = {**_numbers(plain), "identity": Identity(**plain["identity"]), "cells": cells}
         return Digest(**{**words, "findings": tuple(findings)})
+
+
+def _finite(value: Any) -> Any:
+    """The value with None for each number that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _numbers(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries with NaN for each None: a number that is not known."""
+    return {key: math.nan if value is None else value for key, value in plain.items()}
 
 
 def digest(table: Table, context: Context | None = None) -> Digest:

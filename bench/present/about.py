@@ -79,7 +79,8 @@ def _kernels() -> Iterator[str]:
     facts = host.facts()
     for kernel in catalog.kernels():
         missing = catalog.unavailable(kernel)
-        summary = libc.named(kernel.summary, facts)
+        full = facts if kernel.name == "memcpy" else {"libc": libc.version(facts)}
+        summary = libc.named(kernel.summary, full)
         note = f"unavailable, because it {missing.reason}" if missing else summary
         yield f"{kernel.name:16s} {kernel.contract:9s} {note}"
 

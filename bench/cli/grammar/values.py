@@ -19,13 +19,20 @@ Parsed = TypeVar("Parsed")
 _NAME_MAX, _PATH_MAX = 255, 4095  # bytes: NAME_MAX and PATH_MAX of Linux, less the final zero
 
 
+LEFT_OUT = "\0"
+"""Stands for the value of an option that was given without one."""
+
+
 def given(option: str, parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
     """The parser of a text that is not empty; an unset shell variable leaves such a one.
 
-    CopymcError names the option where nothing but commas and blanks is given.
+    CopymcError names the option where nothing but commas and blanks is given. An option that may
+    stand alone has LEFT_OUT then, which is no text that anybody gives.
     """
 
     def parse_given(text: str) -> Parsed:
+        if text == LEFT_OUT:
+            return parse("")
         if not text.strip(", \t\n"):
             raise CopymcError(f"{option} is empty: give it a value, or leave it out")
         return parse(text)
