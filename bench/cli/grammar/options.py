@@ -134,7 +134,8 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
 def _add_report(report: argparse.ArgumentParser) -> None:
     _add_files(report, "*")
     report.add_argument("--claims", nargs="?", const=values.LEFT_OUT, metavar="NAME",
-                        action="append", default=[], help="each claim with its verdict; all reasons of one",
+                        action="append", default=[],
+                        help="each claim with its verdict; all reasons of one",
                         )  # fmt: skip
     for name, words in _PARTS.items():
         report.add_argument(f"--{name}", action="append_const", dest="parts", const=name,
