@@ -8,6 +8,10 @@ PACKAGES := $(wildcard bench/*/__init__.py bench/*/*/__init__.py)
 SETUP := pyproject.toml constraints.txt kernels/CMakeLists.txt $(NATIVE) $(PACKAGES)
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
+# No test hangs on a time that another could disturb, so they share the CPUs, a file in one
+# process; tests/conftest.py groups them.
+TOGETHER := -n auto --maxprocesses=4 --dist loadgroup
+
 OS := $(shell uname -s)
 ARCH := $(shell uname -m)
 ifneq ($(OS)-$(ARCH),Linux-x86_64)
@@ -46,7 +50,7 @@ setup: $(VENV)/.tests
 test: $(VENV)/.tests
 	$(BIN)/ruff check bench tests
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(TOGETHER) --durations=20
 
 clean:
 	rm -rf $(VENV) build dist

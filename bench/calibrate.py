@@ -17,15 +17,16 @@ from functools import partial
 import numpy as np
 
 from bench.evidence import trees
-from bench.evidence.answers import losses
 from bench.evidence.claims import judge
 from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, judge_points
 from bench.evidence.claims.geometry import enough_to_settle, winner_changes, winner_is_one
 from bench.evidence.claims.speed import start_up_verdict
 from bench.evidence.compare import compare
+from bench.evidence.contest import FASTER, SLOWER, contest
 from bench.evidence.crossover import Crossover, crossing
 from bench.evidence.estimates import Table
 from bench.evidence.factors import causes
+from bench.evidence.losses import losses
 from bench.evidence.placement import (
     RATE,
     Bools,
@@ -427,6 +428,14 @@ def loss_listed(noise: Draw, rng: Rng, draws: int) -> Bools:
     )
 
 
+def won_or_lost(word: str, noise: Draw, rng: Rng, draws: int) -> Bools:
+    """A point of the answer that is won, or lost, where the kernels lie at the margin."""
+    pair = ("memcpy", "fast_string") if word == FASTER else ("fast_string", "memcpy")
+    return _each(
+        lambda rng: word in contest(Table(study(at_margin, noise, rng)), *pair).words, rng, draws
+    )
+
+
 def change_told(noise: Draw, rng: Rng, draws: int) -> Bools:
     """Slower or faster of any kernel but the control, in two runs of one thing.
 
@@ -521,6 +530,9 @@ def _end_to_end() -> Iterator[Entry]:
         name = noise.__name__
         yield Entry("a row of the loss table", f"a study, {name}", RATE,
                     partial(loss_listed, noise), 40)  # fmt: skip
+        for word in (FASTER, SLOWER):
+            yield Entry(f"{word}, in the answer", f"a study, {name}; at margin", RATE,
+                        partial(won_or_lost, word, noise), 40)  # fmt: skip
         for truth in (alike, page_end):
             yield Entry("a cause of dear pairs", f"a study, {name}; {truth.__name__}", RATE,
                         partial(cause_misnamed, truth, noise), 40)  # fmt: skip

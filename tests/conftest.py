@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bench.machine import catalog, linux_build, linux_tree
 from bench.machine.faults import SOURCES
@@ -18,7 +19,17 @@ from bench.machine.linux_tree import Tree
 from bench.measure import verify
 from bench.model import PAGE, PHASES, Case, Kernel, Measured, Point, Process, Scalar, Study
 
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # what holds does so on a slow machine too
+
 POINT = Point(4096, 0, 0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps what shares fixtures in one process: a file, and all that builds kernel trees."""
+    for item in items:
+        builds = "own_cache" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("trees" if builds else item.path.name))
 
 
 def study(

@@ -248,7 +248,7 @@ def test_a_clear_rival_is_not_called_too_near(
         slow = placed and index % 4 == 1 and kernel == "fast_string"
         return equal(kernel, point, index) * own * (1.08 if slow else 1.0)
 
-    study = conftest.made_up(ALL, MIXED, costs, processes=processes)
+    study = conftest.made_up(ALL, [*POINTS, *MIXED], costs, processes=processes)
     finding = verdict_of(study, "selected-is-best")
     assert finding.verdict == UNDECIDED
     assert reason in finding.text

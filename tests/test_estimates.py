@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.evidence.answers import class_ratios, losses
+from bench.evidence.answers import class_ratios
 from bench.evidence.classes import geometry_class
 from bench.evidence.clock import core_ghz, phase_cycles
 from bench.evidence.estimates import Selection, Table
 from bench.evidence.intervals import mean_ratio, mean_ratios, mean_times, ratio, time
+from bench.evidence.losses import losses
 from bench.evidence.noise import noise
 from bench.evidence.stats import Floats
 from bench.evidence.values import Values
@@ -156,11 +157,9 @@ def test_the_twin_shows_the_runs_own_error() -> None:
 
 
 def test_losses_name_geometry_sizes_and_the_worst() -> None:
-    found = losses(Table(study(ratio=1.5)), "slow", "memcpy")
-    assert [(loss.src_offset, loss.dst_offset, loss.sizes) for loss in found] == [
-        (0, 0, ((4096, 4096),))
-    ]
-    assert found[0].worst == pytest.approx(1.5)
+    (loss,) = losses(Table(study(ratio=1.5)), "slow", "memcpy")
+    assert (loss.pairs, loss.sizes) == (((0, 0),), ((4096, 4096),))
+    assert loss.worst == pytest.approx(1.5)
     assert losses(Table(study(ratio=1.02)), "slow", "memcpy") == ()
 
 

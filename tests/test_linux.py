@@ -293,10 +293,26 @@ def test_a_tree_that_would_run_when_loaded_is_refused(text: str) -> None:
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    linux_compile.compiler.cache_clear()
+    linux_compile._gcc.cache_clear()
     with pytest.raises(CopymcError, match="no C compiler"):
         linux_build.build(made(RIGHT))
-    linux_compile.compiler.cache_clear()
+    linux_compile._gcc.cache_clear()
+
+
+def test_a_cc_that_is_clang_is_passed_over_for_gcc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, version in (("cc", "Any clang version 14.0.6"), ("gcc", "gcc (Any) 12.2.0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{version}'\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    linux_compile._gcc.cache_clear()
+    assert linux_compile._gcc() == ("gcc", "gcc (Any) 12.2.0")
+    (tmp_path / "gcc").unlink()
+    linux_compile._gcc.cache_clear()
+    with pytest.raises(CopymcError, match=r"needs it; install gcc"):
+        linux_compile.compiler()
+    linux_compile._gcc.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,10 @@ def test_the_lines_are_told_apart_without_colour_and_read_at_600_pixels() -> Non
     looks = [answer._LOOKS[name] for name in ("fast_string", "memcpy_orig", "mcsafe_unrolled")]
     for trait in ("marker", "linestyle"):
         assert len({str(look[trait]) for look in looks}) == 3
-    figure = answer.figure(ratios_of(lambda _: 0.5, lambda _: 4.0))
+    uneven = {8: 3.0, 64: 0.97, 512: 0.5, 4096: 0.25}
+    figure = answer.figure(ratios_of(lambda size: uneven[size], lambda size: 2 * uneven[size]))
     assert figure is not None
+    assert figure.get_suptitle().count("\n") > 2  # more than a line for a sentence
     pixels = 600 / figure.get_figwidth() / 72
     shown = [text for text in figure.findobj(Text) if text.get_text()]
     assert min(float(text.get_fontsize()) * pixels for text in shown) >= 8
@@ -263,6 +265,7 @@ def test_a_name_without_room_beside_its_line_stands_apart_and_its_leader_ends_on
     walls = [(xs, np.full(20, height)) for height in (1.1, 0.9)]
     boxes = labels.place(lines, {"one": 0.5, "two": 0.5}, 0.2, (4.0, 3.0), walls)
     box = boxes["two"]
+    assert all(box.gap(curve) > 0 for curve in (*lines.values(), *walls))
     assert labels.clearness(box, lines["two"], [lines["one"], *walls]) < 0
     assert labels.foot(box, lines["two"], [lines["one"]])[1] == 1.01
 
@@ -466,7 +469,10 @@ def test_a_paired_ratio_is_what_the_answer_draws() -> None:
 def test_each_format_is_written_from_one_figure(tmp_path: Path, table: Table) -> None:
     figure = throughput.figure(table)
     assert figure is not None
+    figure.set_dpi(50)
     paths = list(style.save(figure, tmp_path / "f", ("png", "svg", "pdf")))
+    width = int.from_bytes(paths[0].read_bytes()[16:20], "big")
+    assert width == round(figure.get_figwidth() * figure.dpi)
     heads = [path.read_bytes()[:5] for path in paths]
     assert [path.suffix for path in paths] == [".png", ".svg", ".pdf"]
     assert heads == [b"\x89PNG\r", b"<svg ", b"%PDF-"]

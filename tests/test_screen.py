@@ -11,12 +11,12 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from bench.evidence.alike import alike
 from bench.evidence.bands import Column, bands
 from bench.evidence.claims import Finding, judge
 from bench.evidence.classes import panels
 from bench.evidence.contest import ALIKE, FASTER, OPEN, SLOWER, contest
 from bench.evidence.estimates import Selection, Table
+from bench.evidence.losses import losses
 from bench.model import Point, Study
 from bench.present import markdown, page, plain, sentences
 from bench.present.document import Document
@@ -313,7 +313,7 @@ def test_a_mix_of_one_size_is_not_unpredictable() -> None:
 def test_pairs_that_behave_alike_are_one_row() -> None:
     points = conftest.grid((64, 512), (0, 8, 9, 16, 2000))
     truth = {p.name: {8: 4.0, 9: 4.2, 16: 2.0}.get(p.delta, 1.0) for p in points}
-    groups = alike(Table(study(truth, points=points)), "fast_string", "fragile")
+    groups = losses(Table(study(truth, points=points)), "fast_string", "fragile")
     assert [group.pairs for group in groups] == [((0, 9), (0, 8)), ((0, 16),)]
     assert groups[0].worst == pytest.approx(4.2, rel=0.01)
     assert groups[0].sizes == ((64, 512),)

@@ -65,7 +65,7 @@ def test_movsq_touches_them_twice_and_is_not_called_safe() -> None:
     assert not catalog.find("movsq").safe
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(COUNTING),
     st.sampled_from(PHASES),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bench import disk, results
@@ -13,8 +12,9 @@ from bench.cli.requests import Cases
 from bench.cli.words import note
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
+from bench.evidence.naming import matching
 from bench.mixes import name_of
-from bench.model import SHUFFLED, CopymcError, Study
+from bench.model import SHUFFLED, CopymcError
 from bench.present import markdown, page, plain
 from bench.present.document import Document
 
@@ -68,24 +68,11 @@ def selected(
     wanted = selection(cases)
     for file in files:
         study = results.load(file)
-        names = _matching(study, wanted.kernels, missing_ok)
+        names = matching(study, wanted.kernels, missing_ok)
         table = Table(study, replace(wanted, kernels=names))
         if not table.points or not table.kernels:
             raise CopymcError(f"results file {str(file)!r} has no case of this selection")
         yield table
-
-
-def _matching(study: Study, patterns: Sequence[str], missing_ok: Sequence[str]) -> tuple[str, ...]:
-    """The study's kernels that the names or patterns mean; CopymcError for one without any."""
-    names = sorted({m.case.kernel for process in study.processes for m in process.measured})
-    chosen: list[str] = []
-    for pattern in patterns:
-        matched = [name for name in names if fnmatchcase(name, pattern)]
-        if not matched and pattern not in missing_ok:
-            there = ", ".join(names)
-            raise CopymcError(f"kernel {pattern!r} is not in {study.source!r}; there are {there}")
-        chosen += matched
-    return tuple(dict.fromkeys(chosen))
 
 
 def require_mixes(table: Table, context: Context) -> None:

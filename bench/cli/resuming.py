@@ -19,7 +19,7 @@ from bench.measure.journal import MACHINE, Head, Past
 from bench.model import CopymcError, Scalar
 
 _SHOWN = 40  # characters of a value in an error
-_FREE = ("place", "plot")  # what a resumed run may ask for by itself
+_FREE = ("place", "plot", "quiet", "timing")  # what a resumed run may ask for by itself
 
 
 def plain(request: RunRequest) -> dict[str, Any]:

@@ -27,8 +27,9 @@ def warn(message: str) -> None:
 
 
 def _say(line: str) -> None:
-    """Writes a line; a standard error that takes none ends no run."""
+    """Writes one line without control characters; a standard error that takes none ends no run."""
+    shown = "".join(c if c.isprintable() else "?" for c in " ".join(line.splitlines()))
     try:
-        print(" ".join(line.splitlines()), file=sys.stderr, flush=True)
+        print(shown, file=sys.stderr, flush=True)
     except OSError:
         streams.silence(sys.stderr)

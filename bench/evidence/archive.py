@@ -9,6 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache as remembered
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.children import deaf, ending
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
+from bench.evidence.naming import matching
 from bench.model import CopymcError
 
 _ALONE = 3  # files up to which starting other processes costs more than it saves
@@ -82,8 +84,9 @@ def _named(plain: dict[str, Any], path: Path) -> Digest:
 
 
 def _made(path: Path, context: Context, selection: Selection) -> Digest:
-    table = Table(results.load(path), selection)
-    if not table.points:
+    study = results.load(path)
+    table = Table(study, replace(selection, kernels=matching(study, selection.kernels)))
+    if not table.points or not table.kernels:
         raise CopymcError(f"results file {str(path)!r} has no case of this selection")
     return digest(table, context)
 

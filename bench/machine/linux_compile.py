@@ -29,14 +29,30 @@ OPTIONS = " ".join((*_ASSEMBLY, *_C))
 """What decides the machine code besides the tree, the shim, the features and the phase."""
 
 
-@remembered
 def compiler() -> str:
     """The compiler's version; CopymcError without one."""
+    return _gcc()[1]
+
+
+@remembered
+def _gcc() -> tuple[str, str]:
+    """The command of a gcc, as which Linux' options and its assembler are meant, and its version.
+
+    `cc` may be clang, which takes neither. CopymcError where there is no gcc.
+    """
+    for command in ("cc", "gcc"):
+        if (version := _version(command)) and "clang" not in version:
+            return command, version
+    raise CopymcError("no C compiler `cc` or `gcc` that is gcc: --linux needs it; install gcc")
+
+
+def _version(command: str) -> str:
+    """The first line of a compiler's version; empty where it cannot be run."""
     try:
-        done = subprocess.run(["cc", "--version"], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CopymcError("no C compiler `cc`: --linux needs gcc; install it") from error
-    return done.stdout.splitlines()[0]
+        done = subprocess.run([command, "--version"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.partition("\n")[0]
 
 
 def mask(features: Sequence[str]) -> str:
@@ -91,7 +107,7 @@ def _refuse_foreign(listing: Path, allowed: Sequence[Path], path: str) -> None:
 
 def run_cc(words: Sequence[str], target: Path, path: str = "the shim", source: bytes = b"") -> Path:
     """Runs the compiler; CopymcError explains its first complaint in one line."""
-    command = ["cc", *words, "-o", str(target)]
+    command = [_gcc()[0], *words, "-o", str(target)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise CopymcError(_complaint(done.stderr, path, source.decode(errors="replace")))

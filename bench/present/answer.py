@@ -41,18 +41,18 @@ def rivals(table: Table) -> list[str]:
 def answer(table: Table) -> Iterator[Section]:
     """The default against its rivals: by size, by range of sizes, by mix."""
     if names := rivals(table):
-        yield from against(table, names, f"{SUBJECT} against the others")
+        yield from by_size(table, names, f"{SUBJECT} against the others")
+        yield from _small(table, names)
+        yield from _mixes(table, names)
 
 
-def against(table: Table, names: Sequence[str], title: str) -> Iterator[Section]:
-    """The default against some kernels that the table has."""
+def by_size(table: Table, names: Sequence[str], title: str) -> Iterator[Section]:
+    """The default against some kernels that the table has, by classes of sizes."""
     ordinary = table.other(ORDINARY)
     if ordinary.points:
         yield Section(title, (_by_size(ordinary, names, AS_IT_OCCURS),))
     elif table.points:
         yield Section(title, (Paragraph(CHOSEN_ONLY), _by_size(table, names, CHOSEN)))
-    yield from _small(table, names)
-    yield from _mixes(table, names)
 
 
 def _by_size(table: Table, names: Sequence[str], what: str) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,6 +42,11 @@ class Grid:
     heat: tuple[tuple[float | None, ...], ...] = ()
     over: tuple[tuple[str, int], ...] = ()
     spare: tuple[int, ...] = ()
+
+
+def flowing(text: str) -> str:
+    """A line of a screen as running text: wide gaps, which set its parts apart, are semicolons."""
+    return re.sub(" {2,}", " ", re.sub(" {3,}", "; ", text))
 
 
 def heads(grid: Grid) -> Iterator[str]:

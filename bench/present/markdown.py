@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from bench.present.document import (
@@ -14,6 +13,7 @@ from bench.present.document import (
     Section,
     Verbatim,
     Verdict,
+    flowing,
     heads,
 )
 
@@ -35,7 +35,7 @@ def screen(own: Screen) -> Iterator[str]:
     yield f"\n**Not answered:** {escaped(own.missing)}."
     if own.grid:
         yield from ("", *_grid(own.grid))
-    yield from ("", *(f"- {escaped(re.sub(' {2,}', '; ', note))}" for note in own.notes), "")
+    yield from ("", *(f"- {escaped(flowing(note))}" for note in own.notes), "")
     yield from _part(Verbatim((own.command,)))
 
 
@@ -69,7 +69,7 @@ def _part(part: Part) -> Iterator[str]:
 
 def _grid(grid: Grid) -> Iterator[str]:
     if grid.caption:
-        yield from (escaped(re.sub(" {2,}", "; ", grid.caption)), "")
+        yield from (escaped(flowing(grid.caption)), "")
     yield f"| {' | '.join(map(escaped, heads(grid)))} |"
     yield f"|{'---|' * len(grid.head)}"
     for row in grid.rows:

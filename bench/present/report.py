@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.evidence.alike import Alike, alike
 from bench.evidence.answers import MARGIN, compared
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
@@ -15,6 +14,7 @@ from bench.evidence.classes import size_class
 from bench.evidence.clock import core_ghz, cycles
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratio, ratio, time
+from bench.evidence.losses import Loss, losses
 from bench.evidence.noise import noise
 from bench.evidence.placement import RATE
 from bench.evidence.spread import Spread, spread
@@ -23,7 +23,7 @@ from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, share
 from bench.libc import memcpy
 from bench.model import FORMS, CopymcError, Point
 from bench.present import naming
-from bench.present.answer import SUBJECT, against, answer, geometry, placed, rivals
+from bench.present.answer import SUBJECT, answer, by_size, geometry, placed, rivals
 from bench.present.document import (
     Document,
     Grid,
@@ -138,7 +138,7 @@ def _no_recovery(table: Table) -> Iterator[Part]:
 def loss_sections(table: Table) -> Iterator[Section]:
     """Where the default loses at chosen pointers, those that behave alike in one row."""
     for name in rivals(table):
-        yield _loss_section(alike(table, SUBJECT, name), name)
+        yield _loss_section(losses(table, SUBJECT, name), name)
 
 
 def libc(table: Table) -> Iterator[Section]:
@@ -147,11 +147,11 @@ def libc(table: Table) -> Iterator[Section]:
         yield Section("", (Paragraph(f"{SUBJECT} or {LIBC} is not in this file."),))
         return
     name = f"{memcpy(table.study.metadata)}, not for kernels,"
-    yield from against(table, [LIBC], f"{SUBJECT} against {name}")
-    yield _loss_section(alike(table, SUBJECT, LIBC), name)
+    yield from by_size(table, [LIBC], f"{SUBJECT} against {name}")
+    yield _loss_section(losses(table, SUBJECT, LIBC), name)
 
 
-def _loss_section(groups: Sequence[Alike], baseline: str) -> Section:
+def _loss_section(groups: Sequence[Loss], baseline: str) -> Section:
     title = f"Where {SUBJECT} loses to {baseline} by more than {MARGIN:.0%}"
     if not groups:
         return Section(title, (Paragraph("At no pair of pointers."),))

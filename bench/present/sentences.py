@@ -124,8 +124,8 @@ def _others(slower: Contest, name: str) -> str:
         return ""
     others = slower.take(rows)
     count = len({geometry_class(point) for point in others.points})
-    classes = "class loses" if count == 1 else "classes lose"
-    return f"; {count} other {classes}, by up to {factor(float(others.ratio.mid[others.worst]))}"
+    classes = "class of pointers loses" if count == 1 else "classes of pointers lose"
+    return f"; {count} other {classes} by up to {factor(float(others.ratio.mid[others.worst]))}"
 
 
 def dearest(chosen: Contest) -> str:

@@ -17,6 +17,7 @@ from bench.present.document import (
     Section,
     Verbatim,
     Verdict,
+    flowing,
 )
 
 _VERDICTS = {"holds": "\u2714", "fails": "\u2718", "undecided": "?"}
@@ -59,7 +60,7 @@ def _screen(own: Screen) -> Iterator[str]:
     yield f"<p><strong>Not answered:</strong> {escape(own.missing)}.</p>"
     if own.grid:
         yield from _grid(own.grid)
-    notes = (re.sub(" {2,}", "; ", note) for note in own.notes)
+    notes = map(flowing, own.notes)
     yield f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
     yield f"<pre>{escape(own.command)}</pre>"
 
@@ -120,8 +121,7 @@ def _grid(grid: Grid) -> Iterator[str]:
              for i in range(len(grid.head))]  # fmt: skip
     yield '<div class="scroll"><table>'
     if grid.caption:
-        caption = re.sub(" {2,}", "; ", grid.caption)
-        yield f"<caption>{escape(caption)}</caption>"
+        yield f"<caption>{escape(flowing(grid.caption))}</caption>"
     heads = (_head(*column) for column in zip(grid.head, wordy, strict=True))
     over = (f'<th colspan="{count}">{escape(title)}</th>' for title, count in grid.over)
     above = f"<tr>{''.join(over)}</tr>" if grid.over else ""

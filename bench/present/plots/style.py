@@ -230,7 +230,7 @@ def png(figure: Figure | None, dpi: int | None = None) -> bytes:
         raise CopymcError("the results file lacks the kernels of this figure")
     stream = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
-        figure.savefig(stream, format="png", dpi=dpi or "figure")
+        figure.savefig(stream, format="png", dpi=dpi or figure.dpi)
     return stream.getvalue()
 
 

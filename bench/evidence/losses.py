@@ -19,7 +19,7 @@ NEAR = float(np.log1p(DEAR))
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class Loss:
     """Pairs of pointers whose ratios are alike wherever one of them is proved to lose.
 
     Attributes:
@@ -60,11 +60,12 @@ class _Curve:
         return bool(shared) and all(abs(self.logs[s] - other.logs[s]) <= NEAR for s in shared)
 
 
-def alike(table: Table, kernel: str, baseline: str) -> tuple[Alike, ...]:
+def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
     """The groups at which kernel is proved slower than baseline beyond MARGIN, worst first.
 
-    Judged as `answers.losses`. The worst pair left begins a group, and each pair that is alike
-    to all of it joins (complete linkage).
+    Each point is judged as a claim judges it: by Student's t within the placements, at a
+    false-discovery rate of RATE over all points (Benjamini and Hochberg). The worst pair left
+    begins a group, and each pair that is alike to all of it joins (complete linkage).
     """
     if not table.has(kernel, baseline):
         return ()
@@ -94,11 +95,11 @@ def _curves(table: Table, kernel: str, baseline: str) -> Iterator[_Curve]:
             yield _Curve(pair, {table.points[row].size: float(mid[row]) for row in own}, losing)
 
 
-def _group(curves: Sequence[_Curve]) -> Alike:
+def _group(curves: Sequence[_Curve]) -> Loss:
     sizes = sorted({size for curve in curves for size in curve.logs})
     losing = {size for curve in curves for size in curve.losing}
     log, worst_size = max(curve.worst for curve in curves)
-    return Alike(
+    return Loss(
         tuple(curve.pair for curve in curves),
         tuple(stretches(sizes, [size in losing for size in sizes])),
         float(np.exp(log)),
