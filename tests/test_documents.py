@@ -151,7 +151,7 @@ def test_every_claim_stands_in_the_json_with_its_verdict(file: Path) -> None:
 
 def test_markdown_has_every_section_and_well_formed_tables(file: Path) -> None:
     text = copymc("report", str(file), "--format", "markdown", "--all").stdout
-    assert text.startswith("# copy\\_mc on Made Up")
+    assert text.startswith("# copy\\_mc on AMD Zen 5")
     for title in ("Every case", "What reviewers ask", "Claims"):
         assert f"\n## {title}\n" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
