@@ -93,8 +93,7 @@ def test_info_says_first_that_nothing_is_recovered_without_erms(
     path = host.CopyPath("memcpy", NO_ERMS["copy_mc_reason"])
     monkeypatch.setattr(host, "copy_path", lambda: path)
     assert about.as_text().startswith(NO_RECOVERY)
-    assert about.as_json()["copy_mc"] == {"path": "memcpy", "reason": path.reason,
-                                          "recovers": False}  # fmt: skip
+    assert about.as_json()["copy_mc"] == {"path": "memcpy", "reason": path.reason}
 
 
 def test_info_says_what_machine_this_is_and_where_its_results_go() -> None:

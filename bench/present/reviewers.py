@@ -16,6 +16,7 @@ from bench.evidence.factors import causes
 from bench.evidence.intervals import mean_ratio
 from bench.evidence.noise import noise
 from bench.evidence.spread import by_phase
+from bench.microarch import identify
 from bench.model import Scalar
 from bench.present.document import Grid
 from bench.present.machines import virtual
@@ -46,6 +47,7 @@ def _facts(text: str) -> Answer:
     def fill(table: Table, _: Findings) -> str:
         facts: Mapping[str, Scalar] = table.study.metadata
         words = {key: str(facts.get(key, "unknown")) for key in _keys(text)}
+        words["machine"] = identify(facts).name
         return text.format(**words, virtual=virtual(facts))
 
     return fill
@@ -165,8 +167,8 @@ _DEMANDS: tuple[tuple[str, Answer], ...] = (
     (
         "Which CPU, and several of them",
         _facts(
-            "{cpu_model_name}, family-model {cpu_family}, stepping {cpu_stepping}, microcode "
-            "{microcode}, {virtual}; `copymc report` takes the files of many machines."
+            "{machine}: {cpu_model_name}, family-model {cpu_family}, stepping {cpu_stepping}, "
+            "microcode {microcode}, {virtual}; `copymc report` takes the files of many machines."
         ),
     ),
     (
