@@ -25,7 +25,7 @@ def main(request: RunRequest) -> int:
     outcome = measuring.measure(request, load_trees(request.trees))
     if outcome.study.processes:
         report = Report(Table(outcome.study), weighed, _findings(outcome.study, weighed))
-        print(plain.render(report.screen(_LINES, "report FILE")))
+        print(plain.render(report.screen(_LINES, "copymc report FILE")))
     return measuring.close(outcome, request.plot)
 
 
