@@ -220,7 +220,7 @@ def test_without_a_rival_there_is_no_answer() -> None:
     table = Table(study(kernels=("memcpy", "fragile")))
     assert not has_answer(table)
     own = screen(table, FINDINGS)
-    assert own.answer.startswith("None: this selection does not have fast_string beside fragile")
+    assert own.answer.startswith("None: it needs fast_string beside fragile")
     assert own.grid is None
 
 

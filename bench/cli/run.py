@@ -26,7 +26,7 @@ def main(request: RunRequest) -> int:
     with measuring.safe(outcome):
         if outcome.is_answered:
             report = Report(Table(outcome.study), weighed, _findings(outcome.study, weighed))
-            print(plain.render(report.screen(_LINES, "report FILE")))
+            print(plain.render(report.screen(_LINES, "copymc report FILE")))
         return measuring.close(outcome, request.plot, request.timing)
 
 

@@ -152,7 +152,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _answer(table: Table, own: Contest | None) -> str:
     if own is None or not own.points:
-        return f"None: this selection does not have {SUBJECT} beside {QUIRK} or memcpy_orig."
+        return f"None: it needs {SUBJECT} beside {QUIRK} or memcpy_orig."
     text = sentences.answer(own, table.study)
     stored = kept(table)
     if stored is not None and SUBJECT in stored.wrong:
@@ -342,4 +342,4 @@ def _claims(findings: Sequence[Finding], where: str) -> str:
     counts = [sum(f.verdict == word for f in findings) for word in (HOLDS, FAILS, UNDECIDED)]
     words = "claims: {} hold, {} fail, {} undecided".format(*counts)
     names = "--losses --cases --all"
-    return f"{words}   {where} --claims {names}" if where else f"{words} (--claims)   {names}"
+    return f"{words}   more: {where} --claims {names}" if where else f"{words} (--claims)   {names}"
