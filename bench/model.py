@@ -14,6 +14,7 @@ Walk         calls that differ, as offsets         walks                     Cal
 Call         arguments of one copy: addresses      sweep, recovery           Job, timer
 Job          one chunk to time: code, call, loops  sweep, recovery           timer
 Value        one chunk timed, ns; never kept       timer                     gate, sweep, recovery
+Values       those of a sub-round, as columns      timer                     gate, sweep
 _Row*        a case being measured; it grows       sweep                     sweep alone
 Measured     a case in one process, s per call     sweep, recovery, results  Visit, Process
 Visit*       a block in one process; a JSON line   sweep                     campaign
@@ -373,7 +374,7 @@ class Value:
 
     Attributes:
         wall_ns: wall time of the timed calls, ns.
-        outer_ns: the same with the warm-up calls, ns.
+        outer_ns: the same with the warm-up calls and the canary, ns.
         cpu_ns: thread CPU time over outer_ns, ns.
         switches: involuntary context switches in it.
         canary_ns: a fixed number of empty calls just after it, ns.
@@ -385,6 +386,23 @@ class Value:
     cpu_ns: int
     switches: int
     canary_ns: int
+
+    @property
+    def alone(self) -> Values:
+        """The value as the only one of its columns."""
+        times = (self.wall_ns,), (self.outer_ns,), (self.cpu_ns,)
+        return Values(*times, (self.switches,), (self.canary_ns,))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Chunks that were timed one after the other: the columns of their values."""
+
+    wall_ns: Sequence[int]
+    outer_ns: Sequence[int]
+    cpu_ns: Sequence[int]
+    switches: Sequence[int]
+    canary_ns: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

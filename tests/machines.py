@@ -13,7 +13,7 @@ from bench.geometry import alias_class
 from bench.measure import walks
 from bench.measure.calibration import calibrate
 from bench.measure.costs import Answering, Costs, Overheads
-from bench.measure.plan import Options, checks_large, checks_loops, passes
+from bench.measure.plan import Options, checks_loops, is_proved, passes
 from bench.mixes import mix_of
 from bench.model import PAGE, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point
 
@@ -171,14 +171,15 @@ def _process_ns(machine: MadeUp, plan: Plan, process: int, rng: random.Random) -
     cases = sum(len(block.kernels) for block in plan.blocks)
     total = python * (130e6 + 1.2 * largest + 1000 * cases)
     for index, numbers in passes(plan, process):
-        total += _visit_ns(machine, plan, process, plan.blocks[index], numbers)
+        total += _visit_ns(machine, plan, process, index, numbers)
     return total * math.exp(rng.gauss(0, 0.02))
 
 
 _values: dict[tuple[int, int, Block], tuple[float, float, float]] = {}
 
 
-def _visit_ns(machine: MadeUp, plan: Plan, process: int, block: Block, numbers: range) -> float:
+def _visit_ns(machine: MadeUp, plan: Plan, process: int, index: int, numbers: range) -> float:
+    block = plan.blocks[index]
     key = id(machine), plan.chunk_ns, Block(block.point, block.kernels, 0)
     if key not in _values:
         _values[key] = _costs_of(machine, plan, block)
@@ -188,7 +189,7 @@ def _visit_ns(machine: MadeUp, plan: Plan, process: int, block: Block, numbers: 
     if numbers.start or block.point.fault:
         return total
     total += count * 33_000 * python
-    total += proofs if block.point.size <= 1 << 20 or checks_large(process) else 0
+    total += proofs if is_proved(plan, process, index) else 0
     if not block.point.is_drawn and process == 0:
         total += count * 55_000 * python + calls
     if not block.point.is_drawn and checks_loops(process):

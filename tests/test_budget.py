@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -23,7 +22,7 @@ from bench.measure.plan import (
 )
 from bench.measure.protocol import Assignment
 from bench.measure.sweep import Sweep
-from bench.model import Call, Job, Kernel, Plan, Point, Value
+from bench.model import Call, Job, Kernel, Plan, Point, Value, Values
 from tests.machines import FAULTS, NAMES, MadeUp, options, run_s
 
 MIB = 1 << 20
@@ -280,22 +279,36 @@ def test_only_what_the_plan_copies_is_timed() -> None:
     assert {(point.size, point.delta) for point in seen} == {(8, 8), (64, 8)}
 
 
+@dataclass
+class CountingJobs:
+    """Jobs of such a timer."""
+
+    timer: Counting
+    jobs: list[Job]
+
+    def change(self, index: int, loops: int, warmups: int, spin: int) -> None:
+        job = self.jobs[index]
+        self.jobs[index] = replace(job, loops=loops, warmups=warmups, spin=spin)
+
+    def run(self, index: int, _first: int = 0) -> Value:
+        job = self.jobs[index]
+        self.timer.ns += 40 * (job.loops + job.warmups)
+        return Value(40 * job.loops, 40 * job.loops, 40 * job.loops, 0, 500)
+
+    def sub_round(self, order: Sequence[int], first: int = 0) -> Values:
+        values = [self.run(index, first) for index in order]
+        wall = [value.wall_ns for value in values]
+        return Values(wall, wall, wall, [0] * len(wall), [500] * len(wall))
+
+
 class Counting:
     """A timer whose clock is the time of the calls made, 40 ns each whatever they copy."""
 
     def __init__(self) -> None:
-        self.jobs: list[Job] = []
-        self.ns, self.chunks, self.proofs = 0, 0, 0
+        self.ns, self.proofs = 0, 0
 
-    def load(self, jobs: Sequence[Job]) -> Any:
-        self.jobs = list(jobs)
-        return self
-
-    def run(self, index: int, _first: int = 0) -> Value:
-        job = self.jobs[index]
-        self.ns += 40 * (job.loops + job.warmups)
-        self.chunks += 1
-        return Value(40 * job.loops, 40 * job.loops, 40 * job.loops, 0, 500)
+    def load(self, jobs: Sequence[Job]) -> CountingJobs:
+        return CountingJobs(self, list(jobs))
 
     def core_ghz(self) -> float:
         return 4.0

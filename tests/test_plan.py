@@ -10,11 +10,12 @@ import pytest
 
 from bench.geometry import QUICK_PAIRS
 from bench.measure.plan import (
+    LARGE,
     PRESETS,
     Options,
     block_order,
-    checks_large,
     checks_loops,
+    is_proved,
     kernel_orders,
     make_plan,
     passes,
@@ -233,10 +234,17 @@ def test_blocks_with_faults_come_after_all_copies() -> None:
         assert sum(faults) == 2
 
 
-def test_a_large_copy_is_proved_by_one_process_of_each_phase() -> None:
-    plan = make_plan(OPTIONS)
-    proving = [process for process in range(40) if checks_large(process)]
-    assert sorted(phase_of(plan, process) for process in proving) == [0, 1, 2, 3]
+def test_large_copies_are_proved_once_a_run_at_each_size_and_others_wherever_timed() -> None:
+    plan = make_plan(replace(OPTIONS, preset="default", last_level_cache=64 << 20))
+    large = {i for i, block in enumerate(plan.blocks) if block.point.size > LARGE}
+    sizes = {plan.blocks[i].point.size for i in large}
+    first = [i for i in range(len(plan.blocks)) if is_proved(plan, 0, i)]
+    later = [i for i in range(len(plan.blocks)) if is_proved(plan, 1, i)]
+    assert len(large) > len(sizes) >= 2
+    assert {*later} == {*range(len(plan.blocks))} - large
+    assert [plan.blocks[i].point.size for i in first if i in large] == sorted(sizes)
+    names = plan.blocks[0].kernels
+    assert all(plan.blocks[i].kernels == names for i in first if i in large)
 
 
 def test_there_is_a_block_for_each_point_once_and_a_store_loop_for_each_size() -> None:

@@ -15,6 +15,7 @@ from bench.machine.faults.guard import GuardPage
 from bench.machine.faults.truncated import TruncatedFile
 from bench.measure.gate import Gate
 from bench.measure.recovery import NO_FAULT, Recovery, strategies
+from bench.measure.repeats import Repeats
 from bench.measure.verify import check_kernel
 from bench.model import Block, Case, Point
 from bench.present import report
@@ -90,7 +91,7 @@ def test_strategies_are_those_that_recover() -> None:
 def test_single_copies_are_timed_with_one_value_for_each_sub_round(fault: str) -> None:
     names = dict(strategies(KERNELS, ["guard", "truncated"]))[fault]
     block = Block(Point(4096, 0, 0, fault=fault, poison_offset=2048), names, 3)
-    recovery = Recovery(native.NativeTimer(), Gate(), KERNELS, 1)
+    recovery = Recovery(native.NativeTimer(), Gate(), Repeats(), KERNELS, 1)
     rows = recovery.measured(block, iter([list(range(len(names)))] * 3))
     assert [row.case.kernel for row in rows] == list(names)
     assert all(len(row.values) == 3 and min(row.values) > 0 for row in rows)

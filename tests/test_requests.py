@@ -73,7 +73,7 @@ def test_run_asks_for_all_that_its_options_say() -> None:
         "--features erms,fsrm --symbol f --symbol g --contract status --size 4K,64..128 "
         "--delta 0,8,4095 --src-offset 1 --processes 6 --affinity 3-4,1 "
         "--inherit-environ A,B --copy-env --seed 7 --label l --output o "
-        "--plot --verify --mix page --mix file --budget 90s --quiet"
+        "--plot --verify --timing --mix page --mix file --budget 90s --quiet"
     )
     assert parse(words.split()) == RunRequest(
         cases=Cases(("memcpy", "fra*"), (64, 128, 4096), (0, 8, 4095), (1,)),
@@ -85,6 +85,7 @@ def test_run_asks_for_all_that_its_options_say() -> None:
         plot=True,
         verify=True,
         quiet=True,
+        timing=True,
     )
 
 
@@ -203,7 +204,8 @@ SAMPLES = {
     "--src-offset": "1",
     "--symbol": "f",
     **dict.fromkeys(("--allow-lethal", "--cases", "--copy-env", "--fast", "--json"), ""),
-    **dict.fromkeys(("--payload", "--plot", "--quiet", "--rigorous", "--verify"), ""),
+    **dict.fromkeys(("--payload", "--plot", "--quiet", "--rigorous"), ""),
+    **dict.fromkeys(("--timing", "--verify"), ""),
 }
 """A value of each option that is not its default; empty for one that takes none."""
 

@@ -185,9 +185,8 @@ def noted(compile_kernel: Callable[[str], int], job: Job, first: int) -> list[tu
     where = log.buffer_info()[0]
     body = f"size_t *p = (size_t *){where}ul; size_t n = ++p[0]; p[3*n] = size; " \
            "p[3*n+1] = (size_t)src; p[3*n+2] = (size_t)dst; return 0;"  # fmt: skip
-    timer = native.NativeTimer()
-    timer.load([replace(job, address=compile_kernel(body))])
-    value = timer.run(0, first)
+    jobs = native.NativeTimer().load([replace(job, address=compile_kernel(body))])
+    value = jobs.run(0, first)
     assert value.outer_ns >= value.wall_ns > 0
     return [(log[3 * n], log[3 * n + 1], log[3 * n + 2]) for n in range(1, log[0] + 1)]
 
@@ -221,3 +220,33 @@ def test_a_walk_is_checked_call_by_call(compile_kernel: Callable[[str], int]) ->
         seen = native.NativeTimer().check_walk(kernel, job)
         shown = seen and (seen.where, seen.size, seen.src_offset, seen.dst_offset)
         assert shown == violation
+
+
+@pytest.mark.parametrize("form", ["same", "rotated", "fenced"])
+def test_the_delay_of_a_slowed_twin_is_in_the_timed_stretch_of_every_form(form: str) -> None:
+    groups = 1 << 16  # a million dependent additions: no core makes ten in a nanosecond
+    src, dst = native.Area(1 << 18), native.Area(1 << 18, seed=2)
+    walk = walks.rotated(Point(64, 0, 0, form="rotated")) if form == "rotated" else None
+    call = Call(dst.address, src.address, 64)
+    address = native.compiled_kernels()[0].addresses[0]
+    job = Job(address, call, 1, spin=groups, walk=walk, is_fenced=form == "fenced")
+    jobs = native.NativeTimer().load([job])
+    assert min(jobs.run(0).wall_ns for _ in range(5)) >= 16 * groups / 10
+
+
+def test_a_sub_round_times_each_job_once_in_its_order(compile_kernel: Callable[[str], int]) -> None:
+    log = array("Q", [0] * 64)
+    where = log.buffer_info()[0]
+    body = f"size_t *p = (size_t *){where}ul; p[++p[0]] = size; return 0;"
+    address = compile_kernel(body)
+    jobs = native.NativeTimer().load([Job(address, Call(0, 0, size), 2) for size in (5, 6, 7)])
+    values = jobs.sub_round([2, 0, 1])
+    assert list(log[1 : log[0] + 1]) == [7, 7, 5, 5, 6, 6]
+    for wall, outer, canary in zip(
+        values.wall_ns, values.outer_ns, values.canary_ns, strict=True
+    ):
+        assert outer >= wall + canary > 0
+    jobs.change(1, 1, 3, 0)
+    log[0] = 0
+    jobs.run(1)
+    assert list(log[1 : log[0] + 1]) == [6] * 4

@@ -73,7 +73,7 @@ def _compare_trees(request: CompareTrees) -> int:
     outcome = measuring.measure(_of_trees(request.run, trees), manifests)
     if outcome.study.processes:
         print(plain.render(report.trees(Table(outcome.study), *trees)))
-    status = measuring.close(outcome, request.run.plot)
+    status = measuring.close(outcome, request.run.plot, request.run.timing)
     if status or limit is None:
         return status
     return int(bool(regressed(Table(outcome.study).other(*FORMS), *trees, limit)))

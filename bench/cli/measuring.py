@@ -20,6 +20,7 @@ from bench.cli import budgeting
 from bench.cli.budgeting import Budgeted, Watch
 from bench.cli.files import beside
 from bench.cli.kernels import chosen
+from bench.cli.laps import Laps
 from bench.cli.plot import draw
 from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
@@ -36,7 +37,7 @@ from bench.measure.campaign import Campaign, Failure, clean_environ, leave
 from bench.measure.plan import Options, make_plan
 from bench.mixes import described, read_mix
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
-from bench.present import text, verdicts
+from bench.present import text, timing, verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Outcome:
         missing: what was planned and not measured, in words; empty where nothing.
         failures: worker processes that did not finish.
         signum: the signal that ended it early, or 0.
+        laps: how long its stages took, those to come included.
 
     """
 
@@ -57,6 +59,7 @@ class Outcome:
     missing: str
     failures: tuple[Failure, ...]
     signum: int
+    laps: Laps
 
     @property
     def status(self) -> int:
@@ -68,7 +71,7 @@ class Outcome:
 
 def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     """Measures and writes the results file; `libraries` are the manifests of loaded trees."""
-    start = time.monotonic()
+    start, laps = time.monotonic(), Laps()
     now = datetime.datetime.now(datetime.UTC)
     facts = host.facts()
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
@@ -83,17 +86,24 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     verified = _verified(kernels, libraries) if request.verify else {}
     _tell(request, budgeted.lines())
     plan = budgeted.fitted.plan
+    laps.mark("preparing")
     campaign, signum, used = _campaign(plan, budgeted, around, request.quiet)
+    laps.mark(timing.MEASURING)
     metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
     metadata |= {**budgeted.metadata(), **used}
     study = _keep(Study(metadata, campaign.processes, str(path)), path)
+    laps.mark("saving")
     seconds = time.monotonic() - start
-    return Outcome(study, seconds, campaign.missing, tuple(campaign.failures), signum)
+    return Outcome(study, seconds, campaign.missing, tuple(campaign.failures), signum, laps)
 
 
-def close(outcome: Outcome, plot: bool) -> int:
-    """Says where the results lie and what failed, and draws the plots; the exit status."""
+def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
+    """Says where the results lie and what failed, draws the plots, tells where the time went.
+
+    Returns the exit status.
+    """
     study = outcome.study
+    outcome.laps.mark("answering")
     if study.processes:
         print()
         print("\n".join(text.finished(study.source, outcome.seconds, outcome.missing)))
@@ -101,6 +111,9 @@ def close(outcome: Outcome, plot: bool) -> int:
         fail(f"worker process {failure.process} did not finish: {failure.reason}")
     if plot and study.processes:
         draw(Table(study), beside(study.source), ("png", "svg"))
+        outcome.laps.mark("plotting")
+    if show_time:
+        print("\n".join(["", *timing.lines(study, outcome.laps.seconds)]))
     if outcome.signum:
         fail(f"interrupted by {signal.Signals(outcome.signum).name}; missing: {outcome.missing}")
     return outcome.status

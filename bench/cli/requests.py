@@ -114,6 +114,7 @@ class RunRequest:
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
         quiet: say nothing on standard error but errors.
+        timing: tell where the time of the run went.
 
     """
 
@@ -127,6 +128,7 @@ class RunRequest:
     plot: bool = False
     verify: bool = False
     quiet: bool = False
+    timing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

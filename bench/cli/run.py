@@ -16,4 +16,4 @@ def main(request: RunRequest) -> int:
     outcome = measuring.measure(request, load_trees(request.trees))
     if outcome.study.processes:
         print(plain.render(report.brief(report.summary(Table(outcome.study), weighed))))
-    return measuring.close(outcome, request.plot)
+    return measuring.close(outcome, request.plot, request.timing)

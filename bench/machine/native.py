@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import _native
-from bench.model import PAGE, PHASES, SORTED, Call, Job, Kernel, Mix, Share, Value, Walk
+from bench.model import PAGE, PHASES, SORTED, Call, Job, Kernel, Mix, Share, Value, Values, Walk
 
 ffi, lib = _native.ffi, _native.lib
 
@@ -85,28 +86,45 @@ def clock_step_ns() -> int:
     return int(lib.copymc_clock_step())
 
 
+_COLUMNS = 5  # of struct copymc_value
+
+
+class NativeJobs:
+    """Jobs as C has them, ready to be timed; `sweep` takes any object with these methods."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._walks = {id(job.walk): _c_entries(job.walk) for job in jobs}  # C does not keep them
+        self._jobs = ffi.new(
+            "struct copymc_job[]", [_c_job(job, self._walks[id(job.walk)]) for job in jobs]
+        )
+        self._out = ffi.new("struct copymc_value[]", len(jobs))
+        self._bytes = ffi.buffer(self._out)
+        self._row = struct.Struct("=" + "QQQII" * len(jobs))
+
+    def change(self, index: int, loops: int, warmups: int, spin: int) -> None:
+        """Changes how many calls a chunk of a job has, and its delay."""
+        job = self._jobs[index]
+        job.loops, job.warmups, job.spin = loops, warmups, spin
+
+    def run(self, index: int, first: int = 0) -> Value:
+        """One chunk of a job; a walk starts at its call number `first`."""
+        lib.copymc_time(self._jobs, [index], 1, first, self._out)
+        out = self._out[0]
+        return Value(out.wall_ns, out.outer_ns, out.cpu_ns, out.switches, out.canary_ns)
+
+    def sub_round(self, order: Sequence[int], first: int = 0) -> Values:
+        """A chunk of every job, once each in this order, in one call of C."""
+        lib.copymc_time(self._jobs, order, len(order), first, self._out)
+        words = self._row.unpack(self._bytes)
+        return Values(*(words[column::_COLUMNS] for column in range(_COLUMNS)))
+
+
 class NativeTimer:
     """Times kernels in C; `sweep` takes any object with these methods."""
 
-    def __init__(self) -> None:
-        self._out = ffi.new("struct copymc_value *")
-        self._jobs = ffi.NULL
-        self._walks: dict[int, Any] = {}
-
-    def load(self, jobs: Sequence[Job]) -> None:
-        """Keeps the jobs that `run` times."""
-        walks = {id(job.walk): _c_entries(job.walk) for job in jobs}
-        self._jobs = ffi.new(
-            "struct copymc_job[]", [_c_job(job, walks[id(job.walk)]) for job in jobs]
-        )
-        self._walks = walks  # cffi's own references do not keep them
-
-    def run(self, index: int, first: int = 0) -> Value:
-        """One chunk of a loaded job; a walk starts at its call number `first`."""
-        out = self._out
-        self._jobs[index].first = first
-        lib.copymc_time(self._jobs + index, out)
-        return Value(out.wall_ns, out.outer_ns, out.cpu_ns, out.switches, out.canary_ns)
+    def load(self, jobs: Sequence[Job]) -> NativeJobs:
+        """The jobs, ready to be timed."""
+        return NativeJobs(jobs)
 
     def core_ghz(self) -> float:
         """The core clock now, GHz; the best of three, as an interrupt only slows it."""
@@ -189,6 +207,9 @@ def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | Non
     return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
 
 
+_FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE  # all pages at once
+
+
 class Area:
     """Fresh anonymous memory, filled with non-zero bytes so that every page is its own.
 
@@ -199,7 +220,7 @@ class Area:
 
     def __init__(self, size: int, seed: int = 1) -> None:
         whole = (size + 3 * PAGE) // PAGE * PAGE
-        self._map = mmap.mmap(-1, whole)
+        self._map = mmap.mmap(-1, whole, _FLAGS)
         self._view = ffi.from_buffer(self._map)
         self.address = _address(self._view) + PAGE
         self.size = size

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from bench.geometry import alias_class
 from bench.measure import walks
-from bench.measure.plan import checks_large, checks_loops, passes, visits
+from bench.measure.plan import checks_loops, is_proved, passes, visits
 from bench.measure.sweep import base_name
 from bench.mixes import mix_of
 from bench.model import ORDINARY, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point, Walk
@@ -24,7 +24,6 @@ Curve = tuple[tuple[int, float], ...]
 _TRIES = 1.7  # chunks in which a case's loops are found, of calls much shorter than a chunk
 _LEAST_TRIES = 3  # calls, where one outlasts the chunk
 _PROVED_BYTES = 8 << 20  # of a walk, as walks.Calls.proved
-_LARGE_CHECK = 1 << 20  # bytes above which not every process proves a copy
 _RETRIES = 1.01  # values measured again: 0.2 % on a quiet machine, more on most
 _ANY_WALK = Walk(array("I", (0, 0, 0)))
 
@@ -125,7 +124,7 @@ class _Unit:
     round: float
     visit: float
     first: float
-    large: float
+    proof: float
     tune: float
     look: float
     drawn: float
@@ -153,10 +152,10 @@ class Forecast:
 
     def processes_ns(self, plan: Plan) -> list[float]:
         """CPU time of each worker process, ns; those that do alike cost alike."""
-        kinds: dict[tuple[bool, bool, bool], float] = {}
+        kinds: dict[tuple[bool, bool], float] = {}
         times = []
         for process in range(plan.processes):
-            kind = (process == 0, checks_loops(process), checks_large(process))
+            kind = (process == 0, checks_loops(process))
             if kind not in kinds:
                 kinds[kind] = self.process_ns(plan, process)
             times.append(kinds[kind])
@@ -178,19 +177,19 @@ class Forecast:
             len(numbers) * unit.round
             + unit.visit
             + unit.drawn * len(numbers)
-            + (self._once_ns(unit, process) if first else 0)
+            + (self._once_ns(plan, process, index) if first else 0)
         )
 
     def _block_ns(self, plan: Plan, index: int, block: Block, process: int) -> float:
         unit = self._unit(block)
         repeated = block.rounds * (unit.round + unit.drawn) + visits(plan, index) * unit.visit
-        return repeated + self._once_ns(unit, process)
+        return repeated + self._once_ns(plan, process, index)
 
-    @staticmethod
-    def _once_ns(unit: _Unit, process: int) -> float:
+    def _once_ns(self, plan: Plan, process: int, index: int) -> float:
         """What a block costs in its first visit alone."""
+        unit = self._unit(plan.blocks[index])
         tuned = unit.tune if process == 0 else unit.look if checks_loops(process) else 0.0
-        return unit.first + tuned + (unit.large if checks_large(process) else 0.0)
+        return unit.first + tuned + (unit.proof if is_proved(plan, process, index) else 0.0)
 
     def _unit(self, block: Block) -> _Unit:
         key = block.point, block.kernels
@@ -205,13 +204,13 @@ class Forecast:
         calls = [self._costs.call_ns(kernel, point) for kernel in block.kernels]
         length = self._length(point)
         proofs = [self._proof_ns(name, point, length) for name in block.kernels]
-        is_large, walked = point.size > _LARGE_CHECK, self._is_walked(point)
+        walked = self._is_walked(point)
         tuned = [] if length else [self._tune_ns(call) for call in calls]
         return _Unit(
             round=_RETRIES * sum(self._value_ns(call, length, walked) for call in calls),
             visit=cost.row * len(calls),
-            first=cost.first * len(calls) + (0 if is_large else sum(proofs)),
-            large=sum(proofs) if is_large else 0.0,
+            first=cost.first * len(calls),
+            proof=sum(proofs),
             tune=sum(tuned) + cost.tune * len(tuned),
             look=sum(self._value_ns(call, 0, walked) + cost.row for call in calls if not length),
             drawn=cost.draw * length,

@@ -53,6 +53,9 @@ RECOVERY_SIZE = 4096
 ORDINARY_MOST = 1 << 20
 """Bytes up to which offsets are drawn; beyond, one call outlasts the chunk."""
 
+LARGE = 1 << 20
+"""Bytes above which a copy is proved once a run, and not in every process that times it."""
+
 FORM_PAIRS = ((0, 0), (0, 8), (0, 16), (35, 72), (72, 64), (0, 64))
 """(src_offset, dst_offset) of each class of delta within lines, also rotated and fenced."""
 
@@ -276,9 +279,19 @@ def checks_loops(process: int) -> bool:
     return 0 < process < len(PHASES)
 
 
-def checks_large(process: int) -> bool:
-    """Whether a process also proves large copies: the first of each phase does."""
-    return process < len(PHASES)
+def is_proved(plan: Plan, process: int, index: int) -> bool:
+    """Whether a process proves a block's copies: all up to LARGE, of larger ones few.
+
+    Those are proved once a run, by its first process, at the first block of each size. A proof
+    costs as much as four copies, and what may differ at the others (offsets, phases) differs
+    as well in the small copies that every process proves.
+    """
+    size = plan.blocks[index].point.size
+    if size <= LARGE:
+        return True
+    return not process and index == next(
+        number for number, block in enumerate(plan.blocks) if block.point.size == size
+    )
 
 
 def block_order(plan: Plan, process: int, number: int = 0) -> list[int]:
@@ -328,8 +341,8 @@ def _comes_last(plan: Plan, index: int) -> bool:
 def kernel_orders(plan: Plan, process: int, index: int) -> Iterator[list[int]]:
     """A fresh random order of the block's kernels, by index, for each sub-round."""
     block = plan.blocks[index]
-    rng = random.Random(f"kernels {plan.seed} {process} {index}")
+    draw = random.Random(f"kernels {plan.seed} {process} {index}").random
+    members = range(len(block.kernels))
     for _ in range(block.rounds):
-        order = list(range(len(block.kernels)))
-        rng.shuffle(order)
-        yield order
+        key = [draw() for _ in members]
+        yield sorted(members, key=key.__getitem__)

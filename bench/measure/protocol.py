@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from bench.model import Block, Case, Measured, Mix, Plan, Point, Share
@@ -58,10 +59,13 @@ class Visit:
     measured: tuple[Measured, ...]
 
     def to_json(self) -> str:
-        """One line of JSON that `from_json` reads against the same plan."""
-        rows = [[m.case.kernel, m.loops, m.spin, m.values, m.rejected, m.retries]
-                for m in self.measured]  # fmt: skip
-        return json.dumps({"block": self.block, "rows": rows})
+        """One line of JSON that `from_json` reads against the same plan.
+
+        Values are rounded to five digits, finer than the clock's step in a chunk; those of a
+        copy that is made once to nine, whole ns.
+        """
+        rows = ", ".join(map(_row, self.measured))
+        return f'{{"block": {self.block}, "rows": [{rows}]}}'
 
     @staticmethod
     def from_json(data: Mapping[str, Any], plan: Plan) -> Visit:
@@ -73,3 +77,23 @@ class Visit:
             for name, loops, spin, values, rejected, retries in data["rows"]
         )  # fmt: skip
         return Visit(data["block"], rows)
+
+
+def _row(measured: Measured) -> str:
+    """A case as JSON; its values by one format for all, as there are many."""
+    m, digits = measured, 9 if measured.case.point.fault else 5
+    values = (f"%.{digits}g, " * len(m.values) % m.values)[:-2]
+    return f"[{_quoted(m.case.kernel)}, {m.loops}, {m.spin}, [{values}], {_marks(m, digits)}]"
+
+
+def _marks(measured: Measured, digits: int) -> str:
+    """The sub-rounds that stayed contaminated and those measured again; mostly none."""
+    if not measured.rejected and not measured.retries:
+        return "[], []"
+    retries = [(number, float(f"{value:.{digits}g}")) for number, value in measured.retries]
+    return json.dumps([measured.rejected, retries])[1:-1]
+
+
+@cache
+def _quoted(name: str) -> str:
+    return json.dumps(name)

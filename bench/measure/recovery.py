@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
 from bench.machine import contract
@@ -9,6 +10,7 @@ from bench.machine.faults import SOURCES
 from bench.machine.faults.area import Armed
 from bench.machine.faults.guard import GuardPage
 from bench.measure.gate import RETRIES, Gate
+from bench.measure.repeats import Repeats
 from bench.measure.timer import Timer
 from bench.model import Block, Call, Case, Job, Kernel, Measured, Point, Value
 
@@ -32,8 +34,15 @@ def strategies(
 class Recovery:
     """Times single calls of a block's kernels; arming is outside the timed part."""
 
-    def __init__(self, timer: Timer, gate: Gate, kernels: Mapping[str, Kernel], phase: int) -> None:
-        self._timer, self._gate = timer, gate
+    def __init__(
+        self,
+        timer: Timer,
+        gate: Gate,
+        repeats: Repeats,
+        kernels: Mapping[str, Kernel],
+        phase: int,
+    ) -> None:
+        self._timer, self._gate, self._repeats = timer, gate, repeats
         self._kernels, self._phase = kernels, phase
         contract.own_table()
 
@@ -41,39 +50,47 @@ class Recovery:
         """The block's cases, one value for each sub-round."""
         values: dict[Case, list[float]] = {case: [] for case in block.cases}
         rejected: dict[Case, list[int]] = {case: [] for case in block.cases}
-        for number, order in enumerate(orders):
-            for case in (block.cases[member] for member in order):
-                value, bad = self._clean(case)
-                values[case].append(float(f"{value.wall_ns * 1e-9:.9g}"))  # whole ns
-                rejected[case] += [number] if bad else []
+        dst = GuardPage().arm()  # one for all: no copy meets its bad part
+        try:
+            for number, order in enumerate(orders):
+                for case in (block.cases[member] for member in order):
+                    value, bad = self._clean(case, dst)
+                    values[case].append(value.wall_ns / 1e9)
+                    rejected[case] += [number] if bad else []
+        finally:
+            dst.close()
         return tuple(
             Measured(case, 1, 0, tuple(values[case]), tuple(rejected[case])) for case in block.cases
         )
 
-    def _clean(self, case: Case) -> tuple[Value, bool]:
-        """A value and whether it stayed contaminated after all retries."""
+    def _clean(self, case: Case, dst: Armed) -> tuple[Value, bool]:
+        """A value and whether it stayed contaminated after all repeats."""
+        begun = time.monotonic_ns()
+        value = self._once(case, dst)
+        cost = time.monotonic_ns() - begun
+        self._repeats.earn(cost)
         for _ in range(RETRIES):
-            value = self._once(case)
             if not self._gate.rejects(value):
                 return value, False
-        value = self._once(case)
+            if not self._repeats.allow(cost):
+                return value, True
+            begun = time.monotonic_ns()
+            value = self._once(case, dst)
+            self._repeats.spend(time.monotonic_ns() - begun)
         return value, self._gate.rejects(value)
 
-    def _once(self, case: Case) -> Value:
-        """One call between freshly armed areas."""
+    def _once(self, case: Case, dst: Armed) -> Value:
+        """One call from freshly armed memory."""
         point = case.point
         source = next((s for s in SOURCES if s.name == point.fault), None)
         files = next(s for s in SOURCES if s.name == "truncated")
         src = (source or files).arm()
-        dst = GuardPage().arm()
         try:
             contract.read_behind(src.fd, src.start)
-            self._timer.load([self._job(case, src, dst)])
-            return self._timer.run(0)
+            return self._timer.load([self._job(case, src, dst)]).run(0)
         finally:
             contract.read_behind(-1, 0)
             src.close()
-            dst.close()
 
     def _job(self, case: Case, src: Armed, dst: Armed) -> Job:
         address = self._kernels[case.kernel].addresses[self._phase]

@@ -6,28 +6,28 @@ nor matplotlib, and pyperf only after the last value.
 
 from __future__ import annotations
 
+import gc
 import json
-import math
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.machine import catalog, linux_build, native
+from bench.machine import catalog, native
 from bench.measure import walks
-from bench.measure.gate import RETRIES, Gate
-from bench.measure.plan import checks_large, checks_loops, kernel_orders, passes, phase_of, visits
+from bench.measure.gate import LEAST_LONG_NS, RETRIES, Gate, implausible
+from bench.measure.loops import Filling
+from bench.measure.plan import checks_loops, is_proved, kernel_orders, passes, phase_of, visits
 from bench.measure.protocol import Assignment, Visit
-from bench.measure.recovery import Recovery
-from bench.measure.timer import Timer
+from bench.measure.repeats import Repeats
+from bench.measure.spent import Spent
+from bench.measure.timer import Loaded, Timer
 from bench.measure.walks import Calls
 from bench.model import (
     PAGE,
     PHASES,
     SLOWED,
     TWIN,
-    Block,
     Call,
     Case,
     CopymcError,
@@ -37,45 +37,92 @@ from bench.model import (
     Plan,
     Point,
     Scalar,
-    Value,
 )
-
-SLOW_FRACTION = 0.005
-"""Share of its time by which a `:slowed` twin is truly slower."""
-
-_SPIN_CYCLES = 16  # core cycles of one spin group
-_LARGE_CHECK = 1 << 20  # bytes; larger copies are proved once per phase, not per process
-_LOOPS_MAX = 1 << 24
 
 
 @dataclass(slots=True)
 class _Row:
-    """Values of one case while its block is being measured; loops and spin are per value."""
+    """Values of one case while its block is visited; loops and spin are per value.
+
+    Attributes:
+        case: the case.
+        name: its name, by which loops are fixed.
+        loops: calls in each value.
+        spin: delay in each value, in groups of 16 core cycles.
+        wall_ns: times of the visit's values, ns.
+        rejected: numbers of the sub-rounds whose value stayed contaminated.
+        retries: (sub-round, ns) of values that were measured again.
+        least_ns: the least time of all visits, ns.
+
+    """
 
     case: Case
+    name: str
     loops: int
     spin: int
-    calls: Calls
-    values: list[float] = field(default_factory=list)
+    wall_ns: list[int] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
-    retries: list[tuple[int, float]] = field(default_factory=list)
+    retries: list[tuple[int, int]] = field(default_factory=list)
+    least_ns: int = sys.maxsize
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A block that is set up to be measured, in one visit or in more."""
+
+    calls: Calls
+    rows: Sequence[_Row]
+    jobs: Loaded
+    orders: Iterator[list[int]]
 
 
 class Sweep:
-    """Measures the blocks of an assignment with a timer, between two areas of memory."""
+    """Measures the blocks of an assignment with a timer, between two areas of memory.
+
+    Of every copy that is timed it proves first, outside all timing, that its bytes arrive and
+    none beside them: of one call, every byte, in each process; of calls that differ, a stretch
+    of them, in each process; of copies over 1 MiB, each kernel at each size once a run, at the
+    pair of offsets that the plan names first. (That every kernel copies rightly at all offsets
+    modulo 64 and all phases, `run` proves with small copies before the first process starts.)
+    """
 
     def __init__(
-        self, work: Assignment, timer: Timer, kernels: Mapping[str, Kernel], areas: tuple[int, int]
+        self,
+        work: Assignment,
+        timer: Timer,
+        kernels: Mapping[str, Kernel],
+        areas: tuple[int, int],
+        spent: Spent | None = None,
     ) -> None:
         self._work = work
         self._timer = timer
         self._kernels = kernels
         self._src, self._dst = areas
         self._phase = phase_of(work.plan, work.process)
-        self._gate = Gate()
+        self._gate, self._repeats = Gate(), Repeats()
         self._fixed = dict(work.fixed)
-        self._orders: dict[int, Iterator[list[int]]] = {}
-        self.core_ghz = timer.core_ghz()
+        self._benches: dict[int, _Bench] = {}
+        self._spent = spent or Spent()
+        self._core_ghz = timer.core_ghz()
+
+    def first_facts(self) -> dict[str, Scalar]:
+        """What is known of the process before its first value."""
+        plan = self._work.plan
+        return {
+            "cpu": self._work.cpu,
+            "phase": PHASES[self._phase],
+            "clock_step": native.clock_step_ns(),
+            "core_ghz": round(self._core_ghz, 4),
+            "visits": max(visits(plan, index) for index in range(len(plan.blocks))),
+        }
+
+    def last_facts(self) -> dict[str, Scalar]:
+        """What is known after the last: the clock, what became of values, where time went."""
+        return {
+            "core_ghz_end": round(self._timer.core_ghz(), 4),
+            "corrected_values": self._gate.corrected,
+            **self._spent.facts(),
+        }
 
     def visits(self) -> Iterator[Visit]:
         """Every block of the plan, measured in one or more visits, in this process' order."""
@@ -86,44 +133,95 @@ class Sweep:
         """These sub-rounds of a block."""
         block = self._work.plan.blocks[index]
         if block.point.fault:
-            return self._visit_with_faults(index)
-        calls = walks.calls(self._work.plan, self._work.process, block)
-        is_first = numbers.start == 0
-        if is_first:
-            for case in block.cases:
-                self._prove(case, calls)
-        rows = self._rows(block, calls, is_first and checks_loops(self._work.process))
-        self._timer.load([self._job(row) for row in rows])
-        orders = self._orders_of(index)
+            with self._spent.stage("recovery"):
+                return self._visit_with_faults(index)
+        bench = self._benches.pop(index, None) or self._set_up(index)
         for number in numbers:
-            for member in next(orders):
-                self._measure(member, rows[member], number)
-        return Visit(index, tuple(_measured(row) for row in rows))
+            self._sub_round(bench, next(bench.orders), number)
+        _mark_implausible(bench.rows, numbers)
+        if numbers.stop < block.rounds:
+            self._benches[index] = bench
+        return Visit(index, tuple(map(_measured, bench.rows)))
 
-    def _orders_of(self, index: int) -> Iterator[list[int]]:
-        """The orders of a block's sub-rounds, from the first that was not measured yet."""
-        if index not in self._orders:
-            self._orders[index] = kernel_orders(self._work.plan, self._work.process, index)
-        return self._orders[index]
+    def _set_up(self, index: int) -> _Bench:
+        """The block's jobs, proved and with their loops."""
+        plan, process = self._work.plan, self._work.process
+        block = plan.blocks[index]
+        calls = walks.calls(plan, process, block)
+        if is_proved(plan, process, index):
+            with self._spent.stage("proofs"):
+                for case in block.cases:
+                    self._prove(case, calls)
+        rows = [self._row(case, calls) for case in block.cases]
+        jobs = self._timer.load([self._job(row, calls) for row in rows])
+        with self._spent.stage("calibrating"):
+            self._calibrate(rows, Filling(jobs, calls, plan.chunk_ns))
+        for row in rows:
+            self._fixed[row.name] = row.loops, row.spin
+        return _Bench(calls, rows, jobs, kernel_orders(plan, process, index))
+
+    def _row(self, case: Case, calls: Calls) -> _Row:
+        """A row with the loops and spin that were fixed, or those that calibration starts from."""
+        name = case.name
+        return _Row(case, name, *self._fixed.get(name, (calls.length, 0)))
+
+    def _calibrate(self, rows: Sequence[_Row], filling: Filling) -> None:
+        """Gives each row and its job their loops, kernels first; a twin has its kernel's."""
+        names = [row.case.kernel for row in rows]
+        for member in sorted(range(len(rows)), key=lambda m: names[m] != base_name(names[m])):
+            row, base = rows[member], base_name(names[member])
+            if base != names[member] and base in names:
+                self._repeat_base(row, names.index(base), rows, filling)
+            elif not row.loops:
+                row.loops = filling.loops(member)
+            elif checks_loops(self._work.process) and not filling.calls.length:
+                row.loops = filling.enough(member, row.loops)
+            filling.set(member, row.loops, row.spin)
+
+    def _repeat_base(self, row: _Row, base: int, rows: Sequence[_Row], filling: Filling) -> None:
+        """Gives a twin the loops of its kernel, and its delay, if it has one."""
+        loops = rows[base].loops
+        is_fixed = self._fixed.get(row.name, (0, 0))[0] == loops
+        row.loops = loops
+        if row.case.kernel.endswith(SLOWED) and not is_fixed:
+            row.spin = filling.delay(base, loops, self._core_ghz)
 
     def _visit_with_faults(self, index: int) -> Visit:
-        recovery = Recovery(self._timer, self._gate, self._kernels, self._phase)
+        from bench.measure.recovery import Recovery  # noqa: PLC0415 (most runs have no faults)
+
+        recovery = Recovery(self._timer, self._gate, self._repeats, self._kernels, self._phase)
         orders = kernel_orders(self._work.plan, self._work.process, index)
         return Visit(index, recovery.measured(self._work.plan.blocks[index], orders))
 
-    def _measure(self, member: int, row: _Row, number: int) -> None:
-        """Adds one value to the row; a contaminated one is measured again, then marked."""
-        first = row.calls.first(number)
+    def _sub_round(self, bench: _Bench, order: list[int], number: int) -> None:
+        """Adds one value to every row; contaminated ones are measured again, then marked."""
+        values = bench.jobs.sub_round(order, bench.calls.first(number))
+        judged = self._gate.judge(values)
+        for member, wall in zip(order, judged.wall_ns, strict=True):
+            bench.rows[member].wall_ns.append(wall)
+        self._repeats.earn(self._spent.chunks(values))
+        for position in judged.contaminated:
+            cost = values.cpu_ns[position]
+            if not self._is_cleaned(bench, order[position], number, judged.is_long, cost):
+                bench.rows[order[position]].rejected.append(number)
+
+    def _is_cleaned(
+        self, bench: _Bench, member: int, number: int, is_long: bool, cost_ns: int
+    ) -> bool:
+        """Whether a repeat of the row's last value was clean; it takes the value's place."""
+        row, first = bench.rows[member], bench.calls.first(number)
         for _ in range(RETRIES):
-            value = self._timer.run(member, first)
-            if not self._gate.rejects(value):
-                row.values.append(_seconds(value, row))
-                return
-            row.retries.append((number, _seconds(value, row)))
-        value = self._timer.run(member, first)
-        row.values.append(_seconds(value, row))
-        if self._gate.rejects(value):
-            row.rejected.append(number)
+            if not self._repeats.allow(cost_ns):
+                return False
+            value = bench.jobs.run(member, first)
+            self._repeats.spend(value.outer_ns)
+            self._spent.repeat(value.outer_ns)
+            judged = self._gate.judge(value.alone, is_long)
+            row.retries.append((number, row.wall_ns[-1]))
+            row.wall_ns[-1] = judged.wall_ns[0]
+            if not judged.contaminated:
+                return True
+        return False
 
     def _kernel(self, case: Case) -> Kernel:
         return self._kernels[base_name(case.kernel)]
@@ -139,8 +237,6 @@ class Sweep:
         kernel = self._kernel(case)
         if kernel.role not in ("copy", "image") or case.kernel != kernel.name:
             return
-        if case.point.size > _LARGE_CHECK and not checks_large(self._work.process):
-            return
         address, call = kernel.addresses[self._phase], self._call(case.point, calls)
         if calls.walk:
             job = Job(address, call, calls.proved(), walk=calls.walk)
@@ -150,76 +246,11 @@ class Sweep:
         if wrong:
             raise CopymcError(f"kernel {kernel.name!r} copies wrongly at {case.name}: {wrong}")
 
-    def _rows(self, block: Block, calls: Calls, checks: bool) -> list[_Row]:
-        """An empty row for each case; a twin has the loops of the kernel that it repeats."""
-        rows: dict[Case, _Row] = {}
-        for case in sorted(block.cases, key=lambda case: case.kernel != base_name(case.kernel)):
-            base = rows.get(Case(base_name(case.kernel), case.point))
-            row = self._repeating(case, base, calls) if base else self._row(case, calls, checks)
-            self._fixed[case.name] = row.loops, row.spin
-            rows[case] = row
-        return [rows[case] for case in block.cases]
-
-    def _row(self, case: Case, calls: Calls, checks: bool) -> _Row:
-        """A row with the loops that were fixed, or with as many as fill a chunk."""
-        fixed = self._fixed.get(case.name)
-        if not fixed:
-            return _Row(case, calls.length or self._fill_chunk(case, calls), 0, calls)
-        row = _Row(case, *fixed, calls)
-        if checks and not calls.length:
-            row.loops = max(row.loops, self._enough(row))
-        return row
-
-    def _repeating(self, case: Case, base: _Row, calls: Calls) -> _Row:
-        """The row of a twin; its delay, if it has one, goes with the loops."""
-        fixed = self._fixed.get(case.name)
-        if fixed and fixed[0] == base.loops:
-            return _Row(case, *fixed, calls)
-        slowed = case.kernel.endswith(SLOWED)
-        return _Row(case, base.loops, self._delay(base) if slowed else 0, calls)
-
-    def _enough(self, row: _Row) -> int:
-        """The row's loops, or more where they fill less than half a chunk.
-
-        The first process may have calibrated while it was slow. Its chunk would be short for
-        the whole run, and what a chunk costs beside its calls a larger share of it: two runs
-        differed by 0.7 % so.
-        """
-        wanted = self._work.plan.chunk_ns
-        return row.loops if 2 * self._wall_ns(row) >= wanted else (
-            self._fill_chunk(row.case, row.calls)
-        )
-
-    def _job(self, row: _Row) -> Job:
+    def _job(self, row: _Row, calls: Calls) -> Job:
         address = self._kernel(row.case).addresses[self._phase]
-        calls = row.calls
         call = self._call(row.case.point, calls)
         warmups = calls.warmups(row.loops)
         return Job(address, call, row.loops, warmups, row.spin, calls.walk, calls.is_fenced)
-
-    def _wall_ns(self, row: _Row) -> int:
-        self._timer.load([self._job(row)])
-        return max(1, self._timer.run(0).wall_ns)
-
-    def _fill_chunk(self, case: Case, calls: Calls) -> int:
-        """The number of calls that fills a chunk, from the fastest of three tries."""
-        wanted, loops = self._work.plan.chunk_ns, 1
-        while (wall := self._wall_ns(_Row(case, loops, 0, calls))) < wanted / 4 and (
-            loops < _LOOPS_MAX
-        ):
-            loops = max(2 * loops, loops * wanted // (3 * wall))
-        wall = min(wall, *(self._wall_ns(_Row(case, loops, 0, calls)) for _ in range(2)))
-        return max(1, math.ceil(loops * wanted / wall))
-
-    def _delay(self, row: _Row) -> int:
-        """Spin groups that last SLOW_FRACTION of a chunk at the measured core clock."""
-        wall = min(self._wall_ns(row) for _ in range(3))
-        return max(1, round(wall * SLOW_FRACTION * self.core_ghz / _SPIN_CYCLES))
-
-
-def _seconds(value: Value, row: _Row) -> float:
-    """Seconds per call to five digits: finer than the clock's step in a chunk."""
-    return float(f"{value.wall_ns / row.loops * 1e-9:.5g}")
 
 
 def base_name(kernel: str) -> str:
@@ -227,15 +258,24 @@ def base_name(kernel: str) -> str:
     return kernel.removesuffix(TWIN).removesuffix(SLOWED)
 
 
+def _mark_implausible(rows: Sequence[_Row], numbers: range) -> None:
+    """Marks values that hide a gap, where one call or more of every middle case is long."""
+    for row in rows:
+        row.least_ns = min((row.least_ns, *row.wall_ns))
+    if sorted(row.least_ns for row in rows)[len(rows) // 2] >= LEAST_LONG_NS:
+        for row in rows:
+            hidden = (numbers[at] for at in implausible(row.wall_ns, row.least_ns))
+            row.rejected = sorted({*row.rejected, *hidden})
+
+
 def _measured(row: _Row) -> Measured:
-    return Measured(
-        row.case,
-        row.loops,
-        row.spin,
-        tuple(row.values),
-        tuple(row.rejected),
-        tuple(row.retries),
-    )
+    """What a visit adds to a case, s per call; the row is ready for the next visit."""
+    calls = row.loops * 1e9
+    values = tuple([wall / calls for wall in row.wall_ns])
+    retries = tuple([(number, wall / calls) for number, wall in row.retries])
+    measured = Measured(row.case, row.loops, row.spin, values, tuple(row.rejected), retries)
+    row.wall_ns, row.rejected, row.retries = [], [], []
+    return measured
 
 
 def _pin(cpu: int) -> None:
@@ -264,34 +304,40 @@ def _pyperf_facts() -> dict[str, Scalar]:
     return {name: value for name, value in run.get_metadata().items() if name in _PYPERF_FACTS}
 
 
+def _load(libraries: Sequence[str]) -> None:
+    """Adds the routines of kernel trees to the catalogue."""
+    if libraries:
+        from bench.machine import linux_build  # noqa: PLC0415 (most runs have no trees)
+
+        for text in libraries:
+            catalog.add(linux_build.load(linux_build.from_manifest(text)))
+
+
+def _start(spent: Spent) -> tuple[Sweep, tuple[native.Area, native.Area]]:
+    """The sweep of the assignment on standard input, and the memory that it copies."""
+    with spent.stage("starting"):
+        work = Assignment.from_json(sys.stdin.read())
+        _pin(work.cpu)
+        areas = _areas(work.plan)
+        _load(work.libraries)
+        kernels = {kernel.name: kernel for kernel in catalog.available()}
+        src, dst = areas
+        sweep = Sweep(work, native.NativeTimer(), kernels, (src.address, dst.address), spent)
+    return sweep, areas
+
+
 def main() -> None:
     """Reads the assignment, writes a line per block, then one with the process' facts."""
-    start = time.monotonic()
-    work = Assignment.from_json(sys.stdin.read())
-    _pin(work.cpu)
-    src, dst = _areas(work.plan)
-    for text in work.libraries:
-        catalog.add(linux_build.load(linux_build.from_manifest(text)))
-    kernels = {kernel.name: kernel for kernel in catalog.available()}
-    timer = native.NativeTimer()
-    sweep = Sweep(work, timer, kernels, (src.address, dst.address))
-    first: dict[str, Scalar] = {
-        "cpu": work.cpu,
-        "phase": PHASES[phase_of(work.plan, work.process)],
-        "clock_step": native.clock_step_ns(),
-        "core_ghz": round(sweep.core_ghz, 4),
-        "visits": max(visits(work.plan, index) for index in range(len(work.plan.blocks))),
-    }
-    sys.stdout.write(json.dumps({"facts": first}) + "\n")  # at once: the end may never come
+    gc.disable()  # nothing here refers to itself, and no pause falls between values
+    spent = Spent()
+    sweep, _areas_kept = _start(spent)
+    sys.stdout.write(json.dumps({"facts": sweep.first_facts()}) + "\n")  # the end may never come
     for visit in sweep.visits():
         sys.stdout.write(visit.to_json() + "\n")
         sys.stdout.flush()
-    facts: dict[str, Scalar] = {
-        **_pyperf_facts(),
-        "core_ghz_end": round(timer.core_ghz(), 4),
-        "duration": round(time.monotonic() - start, 3),
-    }
-    sys.stdout.write(json.dumps({"facts": facts}) + "\n")
+    with spent.stage("ending"):
+        last = _pyperf_facts()
+    sys.stdout.write(json.dumps({"facts": {**last, **sweep.last_facts()}}) + "\n")
 
 
 if __name__ == "__main__":

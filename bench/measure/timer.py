@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.model import Call, Job, Kernel, Value
+from bench.model import Call, Job, Kernel, Value, Values
+
+
+class Loaded(Protocol):
+    """Jobs that can be timed at once; they keep their numbers."""
+
+    def change(self, index: int, loops: int, warmups: int, spin: int) -> None:
+        """Changes how many calls a chunk of a job has, and its delay."""
+
+    def run(self, index: int, first: int = 0) -> Value:
+        """One chunk of a job, whose walk, if it has one, starts at its call number `first`."""
+
+    def sub_round(self, order: Sequence[int], first: int = 0) -> Values:
+        """A chunk of every job, once each in this order, with nothing between them."""
 
 
 class Timer(Protocol):
     """Times jobs and checks copies."""
 
-    def load(self, jobs: Sequence[Job]) -> None:
-        """Keeps the jobs that `run` times."""
-
-    def run(self, index: int, first: int = 0) -> Value:
-        """One chunk of a job, whose walk, if it has one, starts at its call number `first`."""
+    def load(self, jobs: Sequence[Job]) -> Loaded:
+        """The jobs, ready to be timed."""
 
     def core_ghz(self) -> float:
         """Core cycles per ns."""

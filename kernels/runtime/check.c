@@ -6,20 +6,42 @@
 #define MARGIN 64	/* canary bytes on each side of the destination */
 #define OFFSETS 64	/* offsets of each pointer in the small check */
 
-/* Fills an area with bytes that are never 0 or 255 and follow no short period. */
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/* Eight bytes from 1 to 127, every one of many bits of the word; zeroes become ones. */
+static inline uint64_t mixed(uint64_t word)
+{
+	word ^= word >> 31;
+	word ^= word << 17;
+	word ^= word >> 23;
+	word &= EACH(0x7f);
+	return word + (~(word + EACH(0x7f)) >> 7 & EACH(1));
+}
+
+/*
+ * Fills an area with bytes from 1 to 127, so that none is 0 or 255 and none is like a canary
+ * below. Eight bytes at a time, from the number of their word: steps that a compiler does for
+ * several words at once (Vigna's splitmix64 with shifts in place of its multiplications).
+ */
 void copymc_fill(void *area, size_t size, uint64_t seed)
 {
 	unsigned char *byte = area;
-	uint64_t state = seed * 2 + 1;
+	uint64_t state = seed * 0xbf58476d1ce4e5b9u, word;
+	size_t i, words = size / sizeof(word);
 
-	for (size_t i = 0; i < size; i++) {
-		state = state * 6364136223846793005u + 1442695040888963407u;
-		byte[i] = (unsigned char)(1 + (state >> 33) % 254);
+	for (i = 0; i < words; i++) {
+		word = mixed(state + i * 0x9e3779b97f4a7c15u);
+		__builtin_memcpy(byte + i * sizeof(word), &word, sizeof(word));
 	}
+	word = mixed(state + i * 0x9e3779b97f4a7c15u);
+	memcpy(byte + i * sizeof(word), &word, size % sizeof(word));
 }
 
+/* The first byte of a canary that changed, or -1. */
 static int64_t first_change(const unsigned char *byte, size_t size, unsigned char canary)
 {
+	if (byte[0] == canary && !memcmp(byte, byte + 1, size - 1))
+		return -1;
 	for (size_t i = 0; i < size; i++)
 		if (byte[i] != canary)
 			return (int64_t)i;
@@ -37,10 +59,10 @@ static int64_t first_difference(const unsigned char *a, const unsigned char *b, 
 }
 
 /*
- * Copies once between canaries that differ from the source's first and last
- * byte. Returns 1 and fills `out` if a byte is wrong, a canary changed or, where
- * the contract counts bytes, the return value is not 0; needs MARGIN writable
- * bytes around dst.
+ * Copies once between canaries that differ from the source's first and last byte,
+ * and from every byte that copymc_fill() writes. Returns 1 and fills `out` if a
+ * byte is wrong, a canary changed or, where the contract counts bytes, the return
+ * value is not 0; needs MARGIN writable bytes around dst.
  */
 int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_t size,
 		 struct copymc_verdict *out)
@@ -67,13 +89,13 @@ int copymc_check(copymc_fn kernel, int counts, void *dst, const void *src, size_
 }
 
 /*
- * Copies once for each of `loops` entries of a walk from `first` on; the index of the
+ * Copies once for each of the first `loops` entries of a walk; the index of the
  * first entry whose copy is wrong, with `out` filled, or -1.
  */
 int64_t copymc_check_walk(const struct copymc_job *job, int counts, struct copymc_verdict *out)
 {
 	for (uint64_t i = 0; i < job->loops; i++) {
-		uint64_t at = (job->first + i) % job->count;
+		uint64_t at = i % job->count;
 		const struct copymc_entry *entry = job->entries + at;
 
 		if (copymc_check(job->kernel, counts, (char *)job->dst + entry->dst,

@@ -47,7 +47,7 @@ void copymc_draw(const struct copymc_share *shares, size_t count, uint64_t lengt
 
 /*
  * One chunk of copies: the same call `loops` times, or, where there are entries,
- * a walk over them from `first` on, again from the start after the last.
+ * a walk over them, again from the start after the last.
  */
 struct copymc_job {
 	copymc_fn kernel;
@@ -55,23 +55,23 @@ struct copymc_job {
 	const void *src;
 	uint64_t size;
 	uint64_t loops;		/* timed calls */
-	uint64_t warmups;	/* calls before them; of a walk, those of the entries before `first` */
+	uint64_t warmups;	/* calls before them; of a walk, those of the entries before its first */
 	uint64_t spin;		/* true, known delay in groups of 16 dependent additions */
 	const struct copymc_entry *entries;
 	uint64_t count;		/* of entries */
-	uint64_t first;		/* entry */
 	uint32_t fenced;	/* each call waits until the one before it is done and stored */
 };
 
 /* One timed chunk and what the gate needs to judge it. */
 struct copymc_value {
 	uint64_t wall_ns;	/* the timed calls */
-	uint64_t outer_ns;	/* wall time with the warm-up calls */
+	uint64_t outer_ns;	/* wall time from reading to reading: with warm-up calls and canary */
 	uint64_t cpu_ns;	/* thread CPU time over the same stretch */
-	uint32_t switches;	/* involuntary context switches */
-	uint32_t canary_ns;	/* a fixed number of empty calls, just after */
+	uint32_t switches;	/* involuntary context switches in it */
+	uint32_t canary_ns;	/* a fixed number of empty calls, just after the timed ones */
 };
-void copymc_time(const struct copymc_job *job, struct copymc_value *out);
+void copymc_time(const struct copymc_job *jobs, const uint32_t *order, size_t count,
+		 uint64_t first, struct copymc_value *out);
 uint64_t copymc_clock_step(void);
 double copymc_core_ghz(uint64_t adds);
 

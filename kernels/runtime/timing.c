@@ -74,6 +74,8 @@ static __attribute__((noinline)) uint64_t fenced(const struct copymc_job *job)
 		kernel(dst, src, size);
 		wait_for_stores();
 	}
+	if (job->spin)
+		copymc_add_chain_p0(job->spin);
 	return now(CLOCK_MONOTONIC) - start;
 }
 
@@ -98,10 +100,10 @@ static inline const struct copymc_entry *calls(const struct copymc_job *job, uin
  * A walk. Its entries are read from memory, one after the other; that cost is the
  * same for every kernel and is that of `null` on the same walk.
  */
-static __attribute__((noinline)) uint64_t walked(const struct copymc_job *job)
+static __attribute__((noinline)) uint64_t walked(const struct copymc_job *job, uint64_t first)
 {
 	uint64_t before = job->count - job->warmups % job->count;
-	const struct copymc_entry *entry = job->entries + (job->first + before) % job->count;
+	const struct copymc_entry *entry = job->entries + (first + before) % job->count;
 	uint64_t start;
 
 	entry = calls(job, job->warmups, entry);
@@ -112,27 +114,52 @@ static __attribute__((noinline)) uint64_t walked(const struct copymc_job *job)
 	return now(CLOCK_MONOTONIC) - start;
 }
 
-static uint64_t chunk(const struct copymc_job *job)
+static uint64_t chunk(const struct copymc_job *job, uint64_t first)
 {
 	if (job->entries)
-		return walked(job);
+		return walked(job, first);
 	return job->fenced ? fenced(job) : repeated(job);
 }
 
-/* Times one chunk, between the readings by which the gate judges it. */
-void copymc_time(const struct copymc_job *job, struct copymc_value *out)
-{
-	uint32_t switches = involuntary_switches();
-	uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t start = now(CLOCK_MONOTONIC);
+/* What the thread had until now: two of these bound what the gate judges. */
+struct reading {
+	uint32_t switches;
+	uint64_t cpu;
+	uint64_t wall;
+};
 
-	out->wall_ns = chunk(job);
-	out->outer_ns = now(CLOCK_MONOTONIC) - start;
-	out->cpu_ns = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	out->switches = involuntary_switches() - switches;
-	start = now(CLOCK_MONOTONIC);
-	copymc_empty_calls_p0(CANARY_CALLS);
-	out->canary_ns = (uint32_t)(now(CLOCK_MONOTONIC) - start);
+static inline struct reading readings(void)
+{
+	struct reading r;
+
+	r.switches = involuntary_switches();
+	r.cpu = now(CLOCK_THREAD_CPUTIME_ID);
+	r.wall = now(CLOCK_MONOTONIC);
+	return r;
+}
+
+/*
+ * Times one chunk of each of the `count` jobs that `order` names, one after the other; a walk
+ * starts at its entry `first`. Each reading ends one value's stretch and begins the next one's,
+ * so that no time lies between them and a value costs two system calls.
+ */
+void copymc_time(const struct copymc_job *jobs, const uint32_t *order, size_t count,
+		 uint64_t first, struct copymc_value *out)
+{
+	struct reading before = readings(), after;
+
+	for (size_t i = 0; i < count; i++, out++, before = after) {
+		uint64_t start;
+
+		out->wall_ns = chunk(jobs + order[i], first);
+		start = now(CLOCK_MONOTONIC);
+		copymc_empty_calls_p0(CANARY_CALLS);
+		out->canary_ns = (uint32_t)(now(CLOCK_MONOTONIC) - start);
+		after = readings();
+		out->outer_ns = after.wall - before.wall;
+		out->cpu_ns = after.cpu - before.cpu;
+		out->switches = after.switches - before.switches;
+	}
 }
 
 /* The step of the clock in ns: the smallest difference of two readings. */

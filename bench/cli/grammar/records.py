@@ -44,6 +44,7 @@ def run(words: Namespace) -> RunRequest:
         plot=words.plot,
         verify=words.verify,
         quiet=words.quiet,
+        timing=words.timing,
     )
 
 
@@ -89,8 +90,9 @@ def verify(words: Namespace) -> VerifyRequest:
     )
 
 
-_OF_TREES = ("plot", "verify", "quiet", "budget", "seed", "mix", "processes", "rigorous", "fast",
-             "label", "symbol", "features", "affinity", "inherit_environ", "copy_env")  # fmt: skip
+_OF_TREES = ("plot", "verify", "quiet", "timing", "budget", "seed", "mix", "processes", "rigorous",
+             "fast", "label", "symbol", "features", "affinity", "inherit_environ",
+             "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
 _OF_FILES = ("control", "margin", "format")
