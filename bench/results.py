@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
 import json
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache as remembered
@@ -52,10 +52,14 @@ def save(study: Study, path: Path) -> None:
 
 
 def _write(path: Path, text: bytes, level: int = 6) -> None:
-    """Packs and writes a file whole or not at all; equal text gives equal files."""
-    packed = gzip.compress(text, compresslevel=level, mtime=0)
+    """Writes a file whole or not at all, packed where its name ends with .gz, as pyperf reads it.
+
+    Equal text gives equal files.
+    """
+    is_packed = path.name.endswith(".gz")
+    content = gzip.compress(text, compresslevel=level, mtime=0) if is_packed else text
     try:
-        disk.write_whole(path, packed)
+        disk.write_whole(path, content, durable=True)
     except OSError as error:
         message = f"results file {str(path)!r}: {error.strerror}; choose another --output"
         raise CopymcError(message) from error
@@ -307,14 +311,14 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable())
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, what: str = "results file") -> None:
     """Ensures before a long run that its file can be written and replaces nothing."""
-    if path.exists():
-        raise CopymcError(f"results file {str(path)!r} exists; choose another --output")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        disk.require_new(path)
+    except FileExistsError as error:
+        raise CopymcError(f"{what} {str(path)!r} exists; choose another --output") from error
     except OSError as error:
-        message = f"results folder {str(path.parent)!r}: {error.strerror}; choose another --output"
+        message = f"{what} {str(path)!r}: {error.strerror}; choose another --output"
+        if error.errno == errno.ENAMETOOLONG:
+            message += " or a shorter --label"
         raise CopymcError(message) from error

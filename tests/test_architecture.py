@@ -18,6 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = {  # a module may import from lower floors and from its own part of its own floor
     "model": 0,
     "cache": 1,
+    "children": 0,
     "geometry": 1,
     "mixes": 1,
     "disk": 0,

@@ -76,6 +76,13 @@ def test_a_worker_that_fails_keeps_its_blocks_and_says_why(
     assert "process 0 has 1 of 3 blocks" in campaign.missing
 
 
+def test_a_worker_that_cannot_be_started_is_a_failure_like_others(tmp_path: Path) -> None:
+    campaign = Campaign(PLAN, -1, dict(os.environ), command=[str(tmp_path / "none")])
+    assert run(campaign) == []
+    reason = "it could not be started: No such file or directory"
+    assert [failure.reason for failure in campaign.failures] == [reason] * 2
+
+
 def test_a_worker_that_never_reads_its_assignment_is_reported_and_leaves_no_pipe() -> None:
     blocks = tuple(Block(Point(size, 0, 0), ("memcpy",), 2) for size in range(1, 3000))
     command = [sys.executable, "-c", "import sys; sys.exit('gone')"]

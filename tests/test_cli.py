@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from bench import cli, results
 from bench.machine import catalog, native
+from bench.measure import journal
 from bench.measure.plan import PRESETS
 from bench.model import CopymcError, Study
 
@@ -176,23 +175,6 @@ def test_an_empty_selection_is_an_error(tiny: tuple[Path, str]) -> None:
     assert "no case of this selection" in done.stderr
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_its_values_and_says_what_is_missing(
-    tmp_path: Path, signum: signal.Signals
-) -> None:
-    path = tmp_path / "cut.json.gz"
-    command = [sys.executable, "-m", "bench", "run", "--preset", "quick", "--output", str(path)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2)
-    run.send_signal(signum)
-    output, errors = run.communicate(timeout=60)
-    assert run.returncode == 128 + signum
-    assert f"interrupted by {signum.name}" in errors
-    assert "missing:" in output
-    assert "Traceback" not in errors
-    assert results.load(path).processes
-
-
 def test_a_reader_that_leaves_is_no_error(tiny: tuple[Path, str]) -> None:
     shell = f"'{sys.executable}' -m bench report '{tiny[0]}' | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", shell], check=False, capture_output=True, text=True)
@@ -229,33 +211,15 @@ def test_a_file_that_cannot_be_written_at_the_end_goes_elsewhere(
     affinity = os.sched_getaffinity(0)
     words = ["--size", "64", "--delta", "0", "--processes", "1", "--output", str(path)]
     try:
-        assert cli.main(["run", "--kernel", "memcpy", *words]) == 0
+        assert cli.main(["run", "--kernel", "memcpy", *words]) == 1
     finally:
         os.sched_setaffinity(0, affinity)
     printed = capsys.readouterr()
     assert "No space left" in printed.err
     kept = printed.out.split("results: ")[1].split(" (")[0]
     assert results.load(Path(kept)).processes
-
-
-def test_an_interrupt_in_a_later_process_keeps_what_the_earlier_ones_measured(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "cut.json.gz"
-    words = ("run", *TINY, "--processes", "400", "--output", str(path))
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    ) as run:  # fmt: skip
-        time.sleep(6)
-        run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert "Traceback" not in errors
-    assert "interrupted by SIGINT; missing" in errors
-    processes = results.load(path).processes
-    assert len(processes) > 1
-    assert all(process.facts["core_ghz"] for process in processes)
+    assert f"copymc run --resume {path}" in printed.err
+    assert [*journal.unfinished(path.parent)] == [journal.beside(path)]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_the_defaults_are_those_of_the_help() -> None:
     assert run.effort == Effort("default", None, None, None, None)
     assert not run.quiet
     assert run.environ == Environ((), everything=False)
-    assert run.place == Place(None, None)
+    assert run.place == Place(None, None, None)
     assert (run.residency, run.mixes, run.plot, run.verify) == ("hot", (), False, False)
     files = CompareFiles(A, B)
     assert (files.control, files.margin, files.fail_above) == ("auto", None, None)
@@ -199,6 +199,7 @@ SAMPLES = {
     "--patch": "p",
     "--preset": "full",
     "--processes": "3",
+    "--resume": "j",
     "--seed": "3",
     "--size": "64",
     "--src-offset": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -30,21 +31,35 @@ STAGES: dict[type[requests.Request], str] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of a command line; one line on standard error where it could not run."""
+    status: int = 0
     try:
         host.require_platform()
         _print_anywhere()
         request = parse(argv)
         stage = importlib.import_module(f"bench.cli.{STAGES[type(request)]}")
-        status: int = stage.main(request)
+        status = stage.main(request)
         sys.stdout.flush()
     except CopymcError as error:
         return fail(str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         return 1
+    except OSError as error:
+        if error.errno not in _UNHEARD:
+            raise
+        _hush()
+        return status or fail(f"output: {error.strerror}")
     except (KeyboardInterrupt, Interrupted) as stop:
         return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
     return status
+
+
+_UNHEARD = (errno.EIO, errno.ENOSPC)  # of a terminal that is gone, of a full disk
+
+
+def _hush() -> None:
+    """Ensures that what could not be said is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_anywhere() -> None:

@@ -120,9 +120,19 @@ def budgeted(
 ) -> Budgeted:
     """The plan for the run's budget, from half a second of calibration on its CPU."""
     bounds = limits(request.effort, plan, is_whole)
+    return _budgeted(plan, bounds, around, request.plot)
+
+
+def unchanged(plan: Plan, around: Surroundings, plot: bool) -> Budgeted:
+    """A plan that was fitted before, with what it takes now."""
+    effort = Effort(plan.preset, plan.processes)
+    return _budgeted(plan, limits(effort, plan, is_whole=False), around, plot)
+
+
+def _budgeted(plan: Plan, bounds: Limits, around: Surroundings, plot: bool) -> Budgeted:
     with pinned(around.cpu):
         share = spin(SystemClock(max(0, around.cpu)))
-        costs = _costs(plan, around, request.plot)
+        costs = _costs(plan, around, plot)
     return Budgeted(fit(plan, costs, bounds), bounds, share)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.cli import measuring
-from bench.cli.files import context, put, rendered, selected
+from bench.cli.files import context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
-from bench.cli.words import note
+from bench.cli.words import hushed, note
 from bench.evidence import compare as evidence
 from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
@@ -28,11 +28,13 @@ def main(request: CompareFiles | CompareTrees) -> int:
     """Two results files; or two trees, or a tree and its patch, interleaved in one run."""
     if isinstance(request, CompareFiles):
         return _compare_files(request)
-    return _compare_trees(request)
+    with hushed(request.run.quiet):
+        return _compare_trees(request)
 
 
 def _compare_files(request: CompareFiles) -> int:
     files = (request.base, request.new)
+    require_apart(request.output, files)
     tables = selected(files, _with_control(request), missing_ok=(evidence.CONTROL,))
     base, new = (table.other(*FORMS) for table in tables)
     fewest = min(len(table.phases) for table in (base, new))
@@ -71,9 +73,10 @@ def _compare_trees(request: CompareTrees) -> int:
     manifests = load_trees(request.run.trees)
     trees = _labels(manifests)
     outcome = measuring.measure(_of_trees(request.run, trees), manifests)
-    if outcome.study.processes:
-        print(plain.render(report.trees(Table(outcome.study), *trees)))
-    status = measuring.close(outcome, request.run.plot, request.run.timing)
+    with measuring.safe(outcome):
+        if outcome.is_answered:
+            print(plain.render(report.trees(Table(outcome.study), *trees)))
+        status = measuring.close(outcome, request.run.plot, request.run.timing)
     if status or limit is None:
         return status
     return int(bool(regressed(Table(outcome.study).other(*FORMS), *trees, limit)))

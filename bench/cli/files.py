@@ -7,7 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench import results
+from bench import disk, results
 from bench.cli.requests import Cases
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
@@ -67,8 +67,16 @@ def rendered(document: Document, form: str) -> str:
     return markdown.render(document) if form == "markdown" else plain.render(document)
 
 
+def require_apart(output: Path | None, inputs: Sequence[Path]) -> None:
+    """Ensures that an output replaces no input, however either is spelt; CopymcError if it does."""
+    for path in inputs:
+        if output and disk.is_same(output, path):
+            message = f"--output {str(output)!r} would replace the input {str(path)!r}"
+            raise CopymcError(f"{message}: choose another")
+
+
 def put(output: str, path: Path | None) -> None:
-    """Prints the output, or writes it; CopymcError where it cannot."""
+    """Prints the output, or writes it; CopymcError where it cannot. See `require_apart`."""
     if path is None:
         print(output.encode("utf-8", "replace").decode())
     else:

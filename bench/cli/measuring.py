@@ -8,33 +8,36 @@ import os
 import shlex
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import __version__, results
-from bench.cli import budgeting
+from bench import __version__
+from bench.cli import budgeting, keeping, resuming
 from bench.cli.budgeting import Budgeted, Watch
 from bench.cli.files import beside
+from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
 from bench.cli.laps import Laps
 from bench.cli.plot import draw
 from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
-from bench.cli.signals import Interrupted, signals
+from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note
+from bench.cli.words import FAILED, fail, note, say
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
-from bench.measure import recovery
+from bench.measure import journal, recovery
 from bench.measure import verify as checks
 from bench.measure.calibration import Surroundings
 from bench.measure.campaign import Campaign, Failure, clean_environ, leave
+from bench.measure.journal import Head
 from bench.measure.plan import Options, make_plan
+from bench.measure.protocol import Assignment
+from bench.measure.sweep import base_name
 from bench.mixes import described, read_mix
 from bench.model import CopymcError, Kernel, Plan, Scalar, Study
 from bench.present import text, timing, verdicts
@@ -51,6 +54,8 @@ class Outcome:
         failures: worker processes that did not finish.
         signum: the signal that ended it early, or 0.
         laps: how long its stages took, those to come included.
+        is_elsewhere: the results could not be written where they belong.
+        again: the command that goes on with the run; empty where nothing is left to do.
 
     """
 
@@ -60,41 +65,53 @@ class Outcome:
     failures: tuple[Failure, ...]
     signum: int
     laps: Laps
+    is_elsewhere: bool = False
+    again: str = ""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether an answer is wanted: there are values, and nobody asked to stop."""
+        return bool(self.study.processes) and not self.signum
 
     @property
     def status(self) -> int:
-        """The exit status: 0 if all was measured."""
+        """The exit status: 0 if all was measured and lies where it belongs."""
         if self.signum:
             return 128 + self.signum
-        return FAILED if self.failures else 0
+        return FAILED if self.failures else int(self.is_elsewhere)
 
 
 def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
-    """Measures and writes the results file; `libraries` are the manifests of loaded trees."""
+    """Measures and writes the results file; `libraries` are the manifests of loaded trees.
+
+    From the first value on a signal waits until the file is on disk.
+    """
     start, laps = time.monotonic(), Laps()
-    now = datetime.datetime.now(datetime.UTC)
-    facts = host.facts()
-    cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
-    kernels = chosen(request.cases.kernels)
-    asked = make_plan(_options(request, kernels))
-    path = request.place.output or _default_path(_label(request), now)
-    results.require_writable(path)
-    _tell(request, [f"warning: {line}" for line in noise.warnings(cpu, facts)])
-    _prove(kernels)
-    around = _surroundings(request.environ, cpu, libraries)
-    budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
-    verified = _verified(kernels, libraries) if request.verify else {}
-    _tell(request, budgeted.lines())
-    plan = budgeted.fitted.plan
+    begun, budgeted = _begun(request, libraries)
     laps.mark("preparing")
-    campaign, signum, used = _campaign(plan, budgeted, around, request.quiet)
-    laps.mark(timing.MEASURING)
-    metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
-    metadata |= {**budgeted.metadata(), **used}
-    study = _keep(Study(metadata, campaign.processes, str(path)), path)
+    with signals() as taken:
+        campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
+        try:
+            _watch(campaign, begun, budgeted, request.quiet)
+        except Interrupted:
+            pass
+        finally:  # whatever happened, the values come first
+            laps.mark(timing.MEASURING)
+            begun = _with(begun, watch.metadata(campaign.processes, budgeted.share))
+            kept = keeping.keep(begun, campaign.processes, campaign.missing)
+        if kept.study.processes and not taken.signum:
+            with suppress(CopymcError, Interrupted), taken.welcome():
+                archive.enclose(Path(kept.study.source))  # the file is whole without it
     laps.mark("saving")
-    seconds = time.monotonic() - start
-    return Outcome(study, seconds, campaign.missing, tuple(campaign.failures), signum, laps)
+    seconds, failures = time.monotonic() - start, tuple(campaign.failures)
+    return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum,
+                   laps, kept.is_elsewhere, kept.again)  # fmt: skip
+
+
+def _with(begun: Begun, metadata: Mapping[str, Scalar]) -> Begun:
+    """The run with more metadata."""
+    head = replace(begun.head, metadata={**begun.head.metadata, **metadata})
+    return replace(begun, head=head)
 
 
 def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
@@ -109,14 +126,27 @@ def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
         print("\n".join(text.finished(study.source, outcome.seconds, outcome.missing)))
     for failure in outcome.failures:
         fail(f"worker process {failure.process} did not finish: {failure.reason}")
-    if plot and study.processes:
+    if plot and outcome.is_answered:
         draw(Table(study), beside(study.source), ("png", "svg"))
         outcome.laps.mark("plotting")
     if show_time:
         print("\n".join(["", *timing.lines(study, outcome.laps.seconds)]))
     if outcome.signum:
-        fail(f"interrupted by {signal.Signals(outcome.signum).name}; missing: {outcome.missing}")
+        missing = f"missing: {outcome.missing}" if outcome.missing else "nothing is missing"
+        fail(f"interrupted by {signal.Signals(outcome.signum).name}; {missing}")
+    if outcome.again:
+        note(f"the run goes on where it stopped by: {outcome.again}")
     return outcome.status
+
+
+@contextmanager
+def safe(outcome: Outcome) -> Iterator[None]:
+    """Ensures that Ctrl-C inside, while an answer is made, says where the results lie."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"results: {outcome.study.source}")
+        raise
 
 
 def _label(request: RunRequest) -> str:
@@ -159,6 +189,57 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
+def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budgeted]:
+    """The run that was asked for, or the one that goes on, and what time it takes.
+
+    Its kernels copy rightly.
+    """
+    facts = host.facts()
+    if request.place.resume:
+        begun = resuming.go_on(request, request.place.resume, facts, libraries)
+        _warn(max(begun.head.work.cpu, 0), facts)
+        _prove([catalog.find(name) for name in {*map(base_name, begun.head.work.plan.kernels)}])
+        work = begun.head.work
+        around = _surroundings(begun.environ, work.cpu, work.libraries)
+        return begun, budgeting.unchanged(work.plan, around, request.plot)
+    return _new(request, libraries, facts)
+
+
+def _new(
+    request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
+) -> tuple[Begun, Budgeted]:
+    """A run that starts now."""
+    now = datetime.datetime.now(datetime.UTC)
+    cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
+    kernels = chosen(request.cases.kernels)
+    asked = make_plan(_options(request, kernels))
+    path = _place(request, now)
+    _warn(cpu, facts)
+    _prove(kernels)
+    around = _surroundings(request.environ, cpu if noise.can_pin(cpu) else -1, libraries)
+    budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
+    plan = budgeted.fitted.plan
+    verified = _verified(kernels, libraries) if request.verify else {}
+    metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
+    metadata |= budgeted.metadata()
+    work = Assignment(plan, 0, around.cpu, {}, libraries)
+    head = Head(path.name, work, resuming.plain(request), metadata, journal.sources())
+    return keeping.begin(path, request.place.output is None, head, request.environ), budgeted
+
+
+def _warn(cpu: int, facts: Mapping[str, Scalar]) -> None:
+    for line in noise.warnings(cpu, facts):
+        say(f"warning: {line}")
+
+
+def _place(request: RunRequest, now: datetime.datetime) -> Path:
+    """Where the results go; CopymcError where they or their plots could not be written."""
+    path = request.place.output or keeping.free_name(_default_path(_label(request), now))
+    keeping.require_place(path, request.plot)
+    keeping.mention_unfinished(path.parent)
+    return path
+
+
 def _default_path(label: str, now: datetime.datetime) -> Path:
     return Path("results") / host.slug() / f"{now:%Y-%m-%dT%H%M%S}-{label}.json.gz"
 
@@ -199,46 +280,39 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
     }
 
 
+def _campaign(begun: Begun, taken: Signals) -> Campaign:
+    """The campaign of a run, with what an earlier part of it measured."""
+    work = begun.head.work
+    around = _surroundings(begun.environ, work.cpu, work.libraries)
+    campaign = Campaign(work.plan, work.cpu, around.environ, work.libraries)
+    campaign.guard(begun.journal, taken.welcome)
+    if begun.past:
+        try:
+            campaign.restore(begun.past.whole)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise journal.damaged(begun.journal.path, error) from error
+    return campaign
+
+
 def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
+    """What worker processes are started with."""
     kept = clean_environ(os.environ, environ.inherit, environ.everything)
-    return Surroundings(cpu if noise.can_pin(cpu) else -1, kept, libraries)
+    return Surroundings(cpu, kept, libraries)
 
 
-def _tell(request: RunRequest, lines: Sequence[str]) -> None:
-    """Says what the user may want to know, unless asked to be quiet."""
-    for line in () if request.quiet else lines:
-        print(line, file=sys.stderr)
-
-
-def _campaign(
-    plan: Plan, budgeted: Budgeted, around: Surroundings, quiet: bool
-) -> tuple[Campaign, int, dict[str, Scalar]]:
-    """The campaign after it ran, the signal that ended it early or 0, and the share it got."""
-    campaign = Campaign(plan, around.cpu, around.environ, around.libraries)
-    if around.cpu >= 0:
-        leave(around.cpu)
-    watch = Watch(around.cpu)
-    shown = progress(Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s),
-                     sys.stderr, quiet)  # fmt: skip
-    try:
-        with signals(), closing(shown):
-            for event in campaign.events():
-                shown.show(event.done)
-    except Interrupted as stop:
-        return campaign, stop.signum, watch.metadata(campaign.processes, budgeted.share)
-    return campaign, 0, watch.metadata(campaign.processes, budgeted.share)
-
-
-def _keep(study: Study, path: Path) -> Study:
-    """The study as it lies on disk; nothing measured is lost where the path fails."""
-    if not study.processes:
-        return study
-    try:
-        results.save(study, path)
-    except CopymcError as error:
-        fail(str(error))
-        path = Path(tempfile.mkdtemp(prefix="copymc-")) / path.name
-        results.save(study, path)
-    with suppress(CopymcError):  # the file is whole without it
-        archive.enclose(path)
-    return Study(study.metadata, study.processes, str(path))
+def _watch(campaign: Campaign, begun: Begun, budgeted: Budgeted, quiet: bool) -> None:
+    """Runs the campaign, with progress on standard error."""
+    plan, is_told = begun.head.work.plan, False
+    if begun.head.work.cpu >= 0:
+        leave(begun.head.work.cpu)
+    for line in budgeted.lines():
+        say(line)
+    measured = len(plan.blocks) * len(begun.past.whole) if begun.past else 0
+    pace = Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s, measured)
+    with closing(progress(pace, sys.stderr, quiet)) as shown:
+        for event in campaign.events():
+            shown.show(event.done)
+            if begun.journal.error and not is_told:
+                is_told = True
+                name = str(begun.journal.path)
+                note(f"journal {name!r}: {begun.journal.error}; from here on only memory keeps it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.cli.files import beside, selected, selection
+from bench.cli.files import beside, require_apart, selected, selection
 from bench.cli.requests import PlotRequest
 from bench.evidence import archive
 from bench.evidence.claims import Context
@@ -16,6 +16,7 @@ from bench.present import plots
 
 def main(request: PlotRequest) -> int:
     """Draws the plots of each file, and of many what sets them side by side; 0."""
+    require_apart(request.output, request.files)
     drawn = 0
     for number, table in enumerate(selected(request.files, request.cases), 1):
         drawn += draw(table, _folder(request, table, number), request.formats)
@@ -43,7 +44,9 @@ def _draw_across(request: PlotRequest) -> int:
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> int:
-    """Draws every plot and names each file; how many."""
+    """Draws every plot and names each file; how many. CopymcError where the folder is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise CopymcError(f"plots: {str(folder)!r} is a file; choose another --output")
     return _announce(plots.draw(table, folder, formats))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from bench.cli.files import context, put, rendered, selected, selection
+from bench.cli.files import context, put, rendered, require_apart, selected, selection
 from bench.cli.requests import ReportRequest
 from bench.evidence import archive
 from bench.evidence.claims import Finding, judge
@@ -18,6 +19,7 @@ _FEW_POINTS = 24  # up to which a report in text lists every case unasked
 
 def main(request: ReportRequest) -> int:
     """One file in full; of many, what sets their machines apart."""
+    require_apart(request.output, (*request.files, *map(Path, request.mixes)))
     if len(request.files) > 1:
         if request.format == "readme":
             raise CopymcError(f"--format readme takes one file, not {len(request.files)}")

@@ -90,10 +90,14 @@ class Environ:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a results file goes: its whole path, or the last part of the usual name."""
+    """Where a results file goes: its whole path, or the last part of the usual name.
+
+    resume: a journal, or the results file that it belongs to: go on with that run.
+    """
 
     output: Path | None = None
     label: str | None = None
+    resume: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def checked(
     from tqdm import tqdm  # noqa: PLC0415 (only where progress is shown)
 
     parts: list[Row] = []
-    with signals(), tqdm(unit="part", disable=None, leave=False) as bar:
+    with signals() as taken, taken.welcome(), tqdm(unit="part", disable=None, leave=False) as bar:
         for event in stage.verify(kernels, faults, libraries):
             bar.total = event.total
             bar.update()

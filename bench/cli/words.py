@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_quiet = ContextVar("quiet", default=False)
 
 FAILED = 2
 """Exit status of what could not run."""
@@ -14,6 +19,22 @@ def fail(message: str) -> int:
     return FAILED
 
 
+@contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """Nothing but errors is said inside, if so asked."""
+    before = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
+
+
+def say(message: str) -> None:
+    """Says something that the user asked about."""
+    if not _quiet.get():
+        print(message, file=sys.stderr)
+
+
 def note(message: str) -> None:
     """Says something that the user may want to know."""
-    print(f"note: {message}", file=sys.stderr)
+    say(f"note: {message}")

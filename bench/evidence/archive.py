@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cache, disk, results
+from bench.children import deaf, ending
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Selection, Table
@@ -39,8 +40,10 @@ def digests(
         return
     fork = multiprocessing.get_context("forkserver")
     fork.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, fork) as pool:
-        yield from pool.map(one, paths, repeat(context), repeat(chosen), chunksize=4)
+    with ProcessPoolExecutor(workers, fork) as pool, ending():
+        with deaf():
+            digests_ = pool.map(one, paths, repeat(context), repeat(chosen), chunksize=4)
+        yield from digests_
 
 
 def one(path: Path, context: Context, selection: Selection) -> Digest:

@@ -9,16 +9,20 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.measure.journal import Journal
 from bench.measure.plan import phase_of, visits
 from bench.measure.protocol import Assignment, Visit
 from bench.model import PHASES, Case, Measured, Plan, Process, Scalar
 
 SILENCE_S = 120.0
 """A worker that writes nothing for so long hangs and is killed, s."""
+
+Waiting = Callable[[], AbstractContextManager[None]]
 
 _KEPT_ENVIRON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -98,6 +102,8 @@ class Campaign:
         self._environ = dict(environ)
         self._libraries = tuple(libraries)
         self._command = list(command)
+        self._journal: Journal | None = None
+        self._waiting: Waiting = nullcontext
         self._workers: list[_Worker] = []
         self._fixed: dict[str, tuple[int, int]] = {}
         self._visits = [visits(plan, index) for index in range(len(plan.blocks))]
@@ -108,9 +114,30 @@ class Campaign:
         """What every process measured so far, unfinished ones included."""
         return tuple(
             Process(w.index, self._phase(w.index), w.facts, tuple(w.measured.values()))
-            for w in self._workers
+            for w in sorted(self._workers, key=lambda worker: worker.index)
             if w.measured
         )
+
+    def guard(self, journal: Journal, waiting: Waiting) -> None:
+        """Ensures that a line of a worker is in the journal before it counts.
+
+        waiting: entered while there is nothing to do but to wait for a worker. What ends the run
+        from outside is raised there, so that no line is taken by halves.
+        """
+        self._journal, self._waiting = journal, waiting
+
+    def restore(self, whole: Mapping[int, Sequence[bytes]]) -> None:
+        """Takes what whole processes wrote in an earlier part of this run, by their numbers.
+
+        ValueError, KeyError, IndexError or TypeError where it is not what a worker writes.
+        """
+        for index, lines in sorted(whole.items()):
+            worker = _Worker(index, list(self._visits))
+            for line in lines:
+                self._take(worker, line)
+            if any(worker.left) or not 0 <= index < self._plan.processes:
+                raise ValueError(f"process {index} is not whole")
+            self._workers.append(worker)
 
     def _phase(self, index: int) -> int:
         return PHASES[phase_of(self._plan, index)]
@@ -129,37 +156,56 @@ class Campaign:
         return "; ".join(parts)
 
     def events(self) -> Generator[Progress, None, None]:
-        """Runs every process; two failures in a row end the run early."""
-        for index in range(self._plan.processes):
+        """Runs every process that is not there yet; two failures in a row end the run early."""
+        there = {worker.index for worker in self._workers}
+        in_a_row = 0
+        for index in sorted({*range(self._plan.processes)} - there):
+            before = len(self.failures)
             yield from self._process(index)
-            if len(self.failures) >= 2 and self.failures[-2].process == index - 1:
+            in_a_row = in_a_row + 1 if len(self.failures) > before else 0
+            if in_a_row == 2:
                 return
 
     def _process(self, index: int) -> Iterator[Progress]:
         worker = _Worker(index, list(self._visits))
         self._workers.append(worker)
-        child = self._spawn(index)
+        if self._journal:
+            self._journal.begin(index)
+        try:
+            reason = yield from self._measured(worker)
+        except OSError as error:
+            reason = f"it could not be started: {error.strerror}"
+        if any(worker.left):
+            reason = reason or "it ended early"
+        if reason:
+            self.failures.append(Failure(index, reason))
+        if self._journal:
+            self._journal.end(index, reason)
+
+    def _measured(self, worker: _Worker) -> Generator[Progress, None, str]:
+        """Starts a process and takes what it writes; why it failed, empty if it did not."""
+        child = self._spawn(worker.index)
         try:
             fell_silent = yield from self._gathered(worker, child)
             reason = _end(child)
-            if fell_silent:
-                reason = f"it wrote nothing for {SILENCE_S:.0f} s and was killed"
         finally:
             _kill(child)
-        if reason or any(worker.left):
-            self.failures.append(Failure(index, reason or "it ended early"))
+        return f"it wrote nothing for {SILENCE_S:.0f} s and was killed" if fell_silent else reason
 
     def _gathered(
         self, worker: _Worker, child: subprocess.Popen[bytes]
     ) -> Generator[Progress, None, bool]:
         """Takes what the worker writes; whether it was killed because it wrote nothing more."""
-        lines = _lines(child)
+        lines = _lines(child, self._waiting)
         while True:
             try:
                 line = next(lines)
             except StopIteration as end:
                 return bool(end.value)
-            yield from self._take(worker, json.loads(line))
+            if self._journal:
+                self._journal.line(worker.index, line)
+            if self._take(worker, line):
+                yield Progress(self._done(), len(self._plan.blocks) * self._plan.processes)
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
         work = Assignment(self._plan, index, self._cpu, self._fixed, self._libraries)
@@ -179,15 +225,17 @@ class Campaign:
             pass  # it died at once; its exit status is reported below
         return child
 
-    def _take(self, worker: _Worker, line: dict[str, Any]) -> Iterator[Progress]:
-        if "facts" in line:
-            worker.facts.update(line["facts"])
-            return
-        visit = Visit.from_json(line, self._plan)
+    def _take(self, worker: _Worker, line: bytes) -> bool:
+        """Adds what a worker wrote to what it has; whether that was a visit."""
+        words: dict[str, Any] = json.loads(line)
+        if "facts" in words:
+            worker.facts.update(words["facts"])
+            return False
+        visit = Visit.from_json(words, self._plan)
         worker.take(visit)
         for measured in visit.measured:
             self._fix(measured)
-        yield Progress(self._done(), len(self._plan.blocks) * self._plan.processes)
+        return True
 
     def _fix(self, measured: Measured) -> None:
         """Keeps a case's loops for the processes to come; the largest number fills its chunk."""
@@ -202,7 +250,7 @@ class Campaign:
         return (len(self._workers) * whole - left) * len(self._visits) // whole
 
 
-def _lines(child: subprocess.Popen[bytes]) -> Generator[bytes, None, bool]:
+def _lines(child: subprocess.Popen[bytes], waiting: Waiting) -> Generator[bytes, None, bool]:
     """Whole lines as they come; ends at the end of file, or kills the child after SILENCE_S.
 
     Returns whether it did.
@@ -211,7 +259,11 @@ def _lines(child: subprocess.Popen[bytes]) -> Generator[bytes, None, bool]:
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
-        while selector.select(SILENCE_S):
+        while True:
+            with waiting():
+                ready = selector.select(SILENCE_S)
+            if not ready:
+                break
             chunk = os.read(child.stdout.fileno(), 1 << 16)
             if not chunk:
                 return False

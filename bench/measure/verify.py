@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bench.children import deaf, ending
 from bench.machine import catalog, contract, linux_build
 from bench.machine.contract import CopyCase, Outcome, Reason, Setup, Tally, Violation
 from bench.machine.faults import SOURCES
@@ -333,10 +334,12 @@ def _together(
     spawn = multiprocessing.get_context("spawn")
     workers = min(len(parts), len(os.sched_getaffinity(0))) or 1
     with ProcessPoolExecutor(workers, spawn, initializer=_load, initargs=(libraries,)) as pool:
-        futures = {pool.submit(check, *part, names): part for part in parts}
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            with ending():
+                with deaf():
+                    futures = {pool.submit(check, *part, names): part for part in parts}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -67,7 +67,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=values.count, metavar="N",
                      help="repeats the plan of another run")  # fmt: skip
     run.add_argument("--label", help="last part of the results file's name; default: the preset")
-    run.add_argument("--output", type=Path, metavar="FILE", help="results file")
+    run.add_argument("--output", type=Path, metavar="FILE",
+                     help="results file; packed if it ends with .gz")  # fmt: skip
+    run.add_argument("--resume", type=Path, metavar="FILE",
+                     help="go on with the run of this journal or interrupted results file",
+                     )  # fmt: skip
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
     run.add_argument("--verify", action="store_true",
                      help="prove the recovery contract first and store the verdicts")  # fmt: skip

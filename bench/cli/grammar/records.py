@@ -38,7 +38,7 @@ def run(words: Namespace) -> RunRequest:
             words.preset, _processes(words), words.affinity, words.seed, words.budget
         ),
         environ=Environ(words.inherit_environ, words.copy_env),
-        place=Place(words.output, words.label),
+        place=_place(words),
         residency=words.residency,
         mixes=tuple(words.mix),
         plot=words.plot,
@@ -46,6 +46,16 @@ def run(words: Namespace) -> RunRequest:
         quiet=words.quiet,
         timing=words.timing,
     )
+
+
+def _place(words: Namespace) -> Place:
+    """Where the results go; CopymcError for a place that a resumed run would not look at."""
+    for option in ("output", "label"):
+        if words.resume and getattr(words, option) is not None:
+            raise CopymcError(f"--resume completes that run's own results file: omit --{option}")
+    if words.label is not None and "/" in words.label:
+        raise CopymcError(f"--label {words.label!r} has a slash: give --output for another folder")
+    return Place(words.output, words.label, words.resume)
 
 
 def _cases(words: Namespace) -> Cases:
@@ -91,7 +101,7 @@ def verify(words: Namespace) -> VerifyRequest:
 
 
 _OF_TREES = ("plot", "verify", "quiet", "timing", "budget", "seed", "mix", "processes", "rigorous",
-             "fast", "label", "symbol", "features", "affinity", "inherit_environ",
+             "fast", "label", "symbol", "resume", "features", "affinity", "inherit_environ",
              "copy_env")  # fmt: skip
 """Options of `compare` that need trees to measure; --linux and --patch name them."""
 
