@@ -51,6 +51,11 @@ def save(study: Study, path: Path) -> None:
     _write(path, _encode(study))
 
 
+def packed(study: Study) -> bytes:
+    """What `save` writes, in memory: to see what that costs."""
+    return gzip.compress(_encode(study), 6)
+
+
 def _write(path: Path, text: bytes, level: int = 6) -> None:
     """Writes a file whole or not at all, packed where its name ends with .gz, as pyperf reads it.
 

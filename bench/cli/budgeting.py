@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench import results
+from bench.cli.progress import Timetable as Times
 from bench.cli.requests import Effort, RunRequest
 from bench.machine import catalog, host
 from bench.machine.share import Share, SystemClock, of_run, spin
@@ -23,6 +22,44 @@ _ANSWER_NS, _ANSWER_VALUE_NS = 1.0e9, 2_500.0  # numpy's imports, reading, judgi
 _PLOTS_NS = 6.0e9
 _LOOPS, _LOOPS_NS = 20_000, 1.05e6  # of plain Python where those were measured: a Zen 4
 _SAMPLE = (40, 4)  # cases and processes that are saved to see what a value costs
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a run will take.
+
+    Attributes:
+        timetable: when which block is measured.
+        share: of the CPU, just before.
+        answering_s: CPU time from the last value to the answer.
+        lines: what to say before measuring.
+
+    """
+
+    timetable: Times
+    share: Share
+    answering_s: float
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Even:
+    """The timetable of a plan whose blocks last alike."""
+
+    plan: Plan
+    whole_s: float
+
+    def passed_s(self, done: int) -> float:
+        """The predicted time of the first `done` blocks, s."""
+        return self.whole_s * done / (len(self.plan.blocks) * self.plan.processes)
+
+
+def _extent(plan: Plan, processes: int, share: Share, seconds: float) -> tuple[str, ...]:
+    """The CPU's share, if it is not whole, and how many cases, processes and seconds."""
+    cases = sum(len(block.kernels) for block in plan.blocks)
+    extent = f"{cases} cases in {processes} process{'es' * (processes != 1)}"
+    robbed = () if share.is_whole else (share.sentence,)
+    return (*robbed, f"{extent}, about {format_duration(seconds)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +93,16 @@ class Budgeted:
         """When which block is measured."""
         return Timetable(self.fitted.plan, self.fitted.forecast)
 
+    @property
+    def expectation(self) -> Expectation:
+        """The same for whoever watches."""
+        return Expectation(self.timetable, self.share, self.answering_s, self.lines())
+
     def lines(self) -> tuple[str, ...]:
         """What to know before measuring: what was dropped, the CPU's share, extent and time."""
-        plan = self.fitted.plan
-        cases = sum(len(block.kernels) for block in plan.blocks)
-        extent = f"{cases} cases in {plan.processes} process{'es' * (plan.processes > 1)}"
-        dropped = (self.fitted.dropped,) if self.fitted.dropped else ()
-        robbed = () if self.share.is_whole else (self.share.sentence,)
-        return (*dropped, *robbed, f"{extent}, about {format_duration(self.expected_s)}")
+        plan, dropped = self.fitted.plan, self.fitted.dropped
+        extent = _extent(plan, plan.processes, self.share, self.expected_s)
+        return (dropped, *extent) if dropped else extent
 
     def metadata(self) -> dict[str, Scalar]:
         """The same for the results file."""
@@ -123,10 +162,15 @@ def budgeted(
     return _budgeted(plan, bounds, around, request.plot)
 
 
-def unchanged(plan: Plan, around: Surroundings, plot: bool) -> Budgeted:
-    """A plan that was fitted before, with what it takes now."""
-    effort = Effort(plan.preset, plan.processes)
-    return _budgeted(plan, limits(effort, plan, is_whole=False), around, plot)
+def resumed(plan: Plan, cpu: int, predicted_s: float, whole: int) -> Expectation:
+    """What a plan takes of which so many processes are measured already, by its old prediction."""
+    left, even = plan.processes - whole, _Even(plan, predicted_s)
+    if not left:
+        return Expectation(even, Share(1.0, 0.0), 0.0, ())
+    with pinned(cpu):
+        share = spin(SystemClock(max(0, cpu)))
+    seconds = predicted_s * left / plan.processes / share.share
+    return Expectation(even, share, 0.0, _extent(plan, left, share, seconds))
 
 
 def _budgeted(plan: Plan, bounds: Limits, around: Surroundings, plot: bool) -> Budgeted:
@@ -161,13 +205,10 @@ def _python_speed() -> float:
 
 
 def _saving_ns(plan: Plan) -> float:
-    """CPU time to save one value, from a small file of made-up values."""
+    """CPU time to save one value, from a few made-up ones that stay in memory."""
     cases, processes = _SAMPLE
-    with tempfile.TemporaryDirectory(prefix="copymc-") as folder:
-        few, many = (
-            _saved_ns(_made_up(plan, cases, count), Path(folder) / "sample.json.gz")
-            for count in (1, processes)
-        )
+    _packed_ns(_made_up(plan, 1, 1))  # what is imported for it counts once
+    few, many = (_packed_ns(_made_up(plan, cases, count)) for count in (1, processes))
     rounds = plan.blocks[0].rounds
     saved = min(cases, len(plan.blocks[0].kernels) * len(plan.blocks)) * rounds
     return max(0.0, many - few) / (saved * (processes - 1))
@@ -187,7 +228,7 @@ def _made_up(plan: Plan, cases: int, processes: int) -> Study:
     return Study({"preset": plan.preset}, made)
 
 
-def _saved_ns(study: Study, path: Path) -> int:
+def _packed_ns(study: Study) -> int:
     start = time.process_time_ns()
-    results.save(study, path)
+    results.packed(study)
     return time.process_time_ns() - start

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import __version__
 from bench.cli import budgeting, keeping, resuming
-from bench.cli.budgeting import Budgeted, Watch
+from bench.cli.budgeting import Expectation, Watch
 from bench.cli.files import beside
 from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
@@ -87,17 +87,17 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     From the first value on a signal waits until the file is on disk.
     """
     start, laps = time.monotonic(), Laps()
-    begun, budgeted = _begun(request, libraries)
+    begun, expected = _begun(request, libraries)
     laps.mark("preparing")
     with signals() as taken:
         campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
         try:
-            _watch(campaign, begun, budgeted, request.quiet)
+            _watch(campaign, begun, expected, request.quiet)
         except Interrupted:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
-            begun = _with(begun, watch.metadata(campaign.processes, budgeted.share))
+            begun = _with(begun, watch.metadata(campaign.processes, expected.share))
             kept = keeping.keep(begun, campaign.processes, campaign.missing)
         if kept.study.processes and not taken.signum:
             with suppress(CopymcError, Interrupted), taken.welcome():
@@ -189,7 +189,9 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
-def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budgeted]:
+def _begun(
+    request: RunRequest, libraries: tuple[str, ...]
+) -> tuple[Begun, Expectation]:
     """The run that was asked for, or the one that goes on, and what time it takes.
 
     Its kernels copy rightly.
@@ -199,15 +201,15 @@ def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Budg
         begun = resuming.go_on(request, request.place.resume, facts, libraries)
         _warn(max(begun.head.work.cpu, 0), facts)
         _prove([catalog.find(name) for name in {*map(base_name, begun.head.work.plan.kernels)}])
-        work = begun.head.work
-        around = _surroundings(begun.environ, work.cpu, work.libraries)
-        return begun, budgeting.unchanged(work.plan, around, request.plot)
+        work, predicted_s = begun.head.work, float(begun.head.metadata.get("predicted_s", 0.0))
+        whole = len(begun.past.whole) if begun.past else 0
+        return begun, budgeting.resumed(work.plan, work.cpu, predicted_s, whole)
     return _new(request, libraries, facts)
 
 
 def _new(
     request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> tuple[Begun, Budgeted]:
+) -> tuple[Begun, Expectation]:
     """A run that starts now."""
     now = datetime.datetime.now(datetime.UTC)
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
@@ -224,7 +226,8 @@ def _new(
     metadata |= budgeted.metadata()
     work = Assignment(plan, 0, around.cpu, {}, libraries)
     head = Head(path.name, work, resuming.plain(request), metadata, journal.sources())
-    return keeping.begin(path, request.place.output is None, head, request.environ), budgeted
+    begun = keeping.begin(path, request.place.output is None, head, request.environ)
+    return begun, budgeted.expectation
 
 
 def _warn(cpu: int, facts: Mapping[str, Scalar]) -> None:
@@ -300,15 +303,15 @@ def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Sur
     return Surroundings(cpu, kept, libraries)
 
 
-def _watch(campaign: Campaign, begun: Begun, budgeted: Budgeted, quiet: bool) -> None:
+def _watch(campaign: Campaign, begun: Begun, expected: Expectation, quiet: bool) -> None:
     """Runs the campaign, with progress on standard error."""
     plan, is_told = begun.head.work.plan, False
     if begun.head.work.cpu >= 0:
         leave(begun.head.work.cpu)
-    for line in budgeted.lines():
+    for line in expected.lines:
         say(line)
     measured = len(plan.blocks) * len(begun.past.whole) if begun.past else 0
-    pace = Pace(budgeted.timetable, 1 / budgeted.share.share, budgeted.answering_s, measured)
+    pace = Pace(expected.timetable, 1 / expected.share.share, expected.answering_s, measured)
     with closing(progress(pace, sys.stderr, quiet)) as shown:
         for event in campaign.events():
             shown.show(event.done)
