@@ -73,6 +73,16 @@ def test_a_full_run_ends_within_a_quarter_of_its_budget() -> None:
     assert 0.75 <= took("full", MadeUp(200)) <= 1.25
 
 
+@pytest.mark.parametrize("seed", range(300, 304))
+def test_the_time_of_a_plan_is_predicted_to_a_tenth(seed: int) -> None:
+    machine = MadeUp(seed, cache=32 * MIB, slow=28)
+    machine.classes = ("1..15", "16..31", "32..63")
+    plan = make_plan(options("default", machine))
+    predicted = Forecast(plan, machine.costs(plan)).run_ns(plan) / 1e9
+    print(f"{machine}: predicted {predicted:.0f} s")
+    assert predicted == pytest.approx(run_s(machine, plan), rel=0.1)
+
+
 def test_a_machine_drawn_anew_keeps_to_the_budget_too() -> None:
     assert 0.7 <= took("quick", MadeUp(random.SystemRandom().randrange(10**6))) <= 1.3
 
