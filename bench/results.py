@@ -60,7 +60,7 @@ def save(study: Study, path: Path) -> None:
 
 
 def packed(study: Study) -> bytes:
-    """What a file of the study holds that is packed."""
+    """What `save` writes, in memory: to see what that costs."""
     return _packed(_encode(study))
 
 

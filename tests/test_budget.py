@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -71,6 +71,16 @@ def test_a_default_run_ends_within_a_quarter_of_its_budget_on_any_machine(seed: 
 
 def test_a_full_run_ends_within_a_quarter_of_its_budget() -> None:
     assert 0.75 <= took("full", MadeUp(200)) <= 1.25
+
+
+@pytest.mark.parametrize("seed", range(300, 304))
+def test_the_time_of_a_plan_is_predicted_to_a_tenth(seed: int) -> None:
+    machine = MadeUp(seed, cache=32 * MIB, slow=28)
+    machine.classes = ("1..15", "16..31", "32..63")
+    plan = make_plan(options("default", machine))
+    predicted = Forecast(plan, machine.costs(plan)).run_ns(plan) / 1e9
+    print(f"{machine}: predicted {predicted:.0f} s")
+    assert predicted == pytest.approx(run_s(machine, plan), rel=0.1)
 
 
 def test_a_machine_drawn_anew_keeps_to_the_budget_too() -> None:
@@ -279,14 +289,36 @@ def test_only_what_the_plan_copies_is_timed() -> None:
     assert {(point.size, point.delta) for point in seen} == {(8, 8), (64, 8)}
 
 
+@dataclass
+class CountingJobs:
+    """Jobs of such a timer."""
+
+    timer: Counting
+    jobs: list[Job]
+
+    def change(self, index: int, loops: int, warmups: int, spin: int) -> None:
+        job = self.jobs[index]
+        self.jobs[index] = replace(job, loops=loops, warmups=warmups, spin=spin)
+
+    def run(self, index: int, _first: int = 0) -> Value:
+        job = self.jobs[index]
+        self.timer.ns += 40 * (job.loops + job.warmups)
+        return Value(40 * job.loops, 40 * job.loops, 40 * job.loops, 0, 500)
+
+    def sub_round(self, order: Sequence[int], first: int = 0) -> Values:
+        values = [self.run(index, first) for index in order]
+        wall = [value.wall_ns for value in values]
+        return Values(wall, wall, wall, [0] * len(wall), [500] * len(wall))
+
+
 class Counting:
     """A timer whose clock is the time of the calls made, 40 ns each whatever they copy."""
 
     def __init__(self) -> None:
-        self.ns, self.chunks, self.proofs = 0, 0, 0
+        self.ns, self.proofs = 0, 0
 
-    def load(self, jobs: Sequence[Job]) -> Counted:
-        return Counted(self, list(jobs))
+    def load(self, jobs: Sequence[Job]) -> CountingJobs:
+        return CountingJobs(self, list(jobs))
 
     def core_ghz(self) -> float:
         return 4.0
@@ -298,26 +330,6 @@ class Counting:
     def check_walk(self, _kernel: Kernel, _job: Job) -> object | None:
         self.proofs += 1
         return None
-
-
-class Counted:
-    """Jobs of that timer."""
-
-    def __init__(self, timer: Counting, jobs: list[Job]) -> None:
-        self.timer, self.jobs = timer, jobs
-
-    def change(self, index: int, loops: int, warmups: int, spin: int) -> None:
-        self.jobs[index] = replace(self.jobs[index], loops=loops, warmups=warmups, spin=spin)
-
-    def run(self, index: int, _first: int = 0) -> Value:
-        job = self.jobs[index]
-        self.timer.ns += 40 * (job.loops + job.warmups)
-        self.timer.chunks += 1
-        return Value(40 * job.loops, 40 * job.loops, 40 * job.loops, 0, 500)
-
-    def sub_round(self, order: Sequence[int], first: int = 0) -> Values:
-        values = [self.run(index, first) for index in order]
-        return Values(*zip(*map(astuple, values), strict=True))
 
 
 class Flat(MadeUp):

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from bench import cli, results
-from bench.cli.budgeting import Budgeted, limits
+from bench.cli.budgeting import Budgeted, limits, resumed
 from bench.cli.requests import Effort
 from bench.machine.share import Share
 from bench.measure.budget import LEAST_PROCESSES, MOST_PROCESSES, Fitted, Limits
 from bench.measure.costs import Forecast
 from bench.measure.plan import PRESETS, make_plan
+from bench.units import format_duration
 from tests.machines import MadeUp, options
 
 QUICK, DEFAULT = PRESETS["quick"], PRESETS["default"]
@@ -81,6 +82,15 @@ def test_a_robbed_machine_and_what_was_dropped_are_said_first() -> None:
     assert share == ("this machine got 33 % of its CPU, longest gap 0.8 s: expect 3 times as long")
     assert extent.endswith("about 1 min 1 s")
     assert robbed.metadata()["dropped"] == dropped
+
+
+def test_a_run_that_goes_on_expects_its_share_of_what_was_predicted() -> None:
+    plan = make_plan(options("quick", MACHINE))
+    rest = resumed(plan, -1, predicted_s=20.0, whole=6)
+    seconds = format_duration(8 / rest.share.share)
+    assert rest.lines[-1] == f"2342 cases in 4 processes, about {seconds}"
+    assert rest.timetable.passed_s(6 * len(plan.blocks)) == pytest.approx(12)
+    assert resumed(plan, -1, predicted_s=20.0, whole=10).lines == ()
 
 
 def test_a_quiet_run_says_nothing_and_keeps_its_prediction(

@@ -37,7 +37,7 @@ class Terminal(io.StringIO):
 
 
 def pace(clock: Clock, expected: float = 1.0, after_s: float = 0.0) -> Pace:
-    return Pace(Even(), expected, after_s, clock)
+    return Pace(Even(), expected, after_s, clock=clock)
 
 
 def test_before_anything_is_seen_the_time_left_is_what_was_expected() -> None:
@@ -108,3 +108,12 @@ def test_a_terminal_gets_a_bar_with_the_time_left_that_goes_away() -> None:
     assert "\n" not in text
     shown.close()
     assert stream.getvalue().endswith("\r")
+
+
+def test_a_run_that_goes_on_learns_its_pace_from_what_it_measures_itself() -> None:
+    clock = Clock()
+    resumed = Pace(Even(), measured=5, clock=clock)
+    assert resumed.left_s(5) == pytest.approx(5)
+    clock.now += 5
+    assert resumed.left_s(7) == pytest.approx(3 * 10 / 7)
+    assert resumed.share(7) == pytest.approx(0.7)

@@ -85,8 +85,8 @@ def test_run_asks_for_all_that_its_options_say() -> None:
         mixes=("page", "file"),
         plot=True,
         verify=True,
-        timing=True,
         quiet=True,
+        timing=True,
     )
 
 

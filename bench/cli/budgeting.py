@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import results
+from bench.cli.progress import Timetable as Times
 from bench.cli.requests import Effort, RunRequest
 from bench.machine import catalog, host
 from bench.machine.share import Share, SystemClock, of_run, spin
@@ -17,44 +18,48 @@ from bench.measure.plan import PRESETS
 from bench.model import Measured, Plan, Process, Scalar, Study
 from bench.units import format_duration
 
-_ANSWER_NS, _ANSWER_VALUE_NS = 1.0e9, 2_500.0  # numpy's imports, reading, judging and printing
+_ANSWER_NS, _ANSWER_VALUE_NS = 1.3e9, 5_000.0  # reading, judging twice, printing; besides saving
 _PLOTS_NS = 6.0e9
 _LOOPS, _LOOPS_NS = 20_000, 1.05e6  # of plain Python where those were measured: a Zen 4
 _SAMPLE = (40, 4)  # cases and processes that are saved to see what a value costs
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Expectation:
     """What a run will take.
 
     Attributes:
         timetable: when which block is measured.
         share: of the CPU, just before.
-        answering_s: CPU time from the last value to the answer, s.
+        answering_s: CPU time from the last value to the answer.
+        lines: what to say before measuring.
 
     """
 
-    timetable: Timetable | Even
+    timetable: Times
     share: Share
-    answering_s: float = 0.0
+    answering_s: float
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Even:
-    """A timetable in which every block takes as long; for a plan that was predicted before.
+class _Even:
+    """The timetable of a plan whose blocks last alike."""
 
-    Attributes:
-        whole_s: all of it, s.
-        blocks: of all processes.
-
-    """
-
+    plan: Plan
     whole_s: float
-    blocks: int
 
     def passed_s(self, done: int) -> float:
         """The predicted time of the first `done` blocks, s."""
-        return self.whole_s * done / self.blocks
+        return self.whole_s * done / (len(self.plan.blocks) * self.plan.processes)
+
+
+def _extent(plan: Plan, processes: int, share: Share, seconds: float) -> tuple[str, ...]:
+    """The CPU's share, if it is not whole, and how many cases, processes and seconds."""
+    cases = sum(len(block.kernels) for block in plan.blocks)
+    extent = f"{cases} cases in {processes} process{'es' * (processes != 1)}"
+    robbed = () if share.is_whole else (share.sentence,)
+    return (*robbed, f"{extent}, about {format_duration(seconds)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +89,20 @@ class Budgeted:
         return max(0.0, self.fitted.predicted_s - self.timetable.whole_s - forecast.before_s)
 
     @property
-    def expected(self) -> Expected:
-        """What the run will take."""
-        return Expected(self.timetable, self.share, self.answering_s)
-
-    @property
     def timetable(self) -> Timetable:
         """When which block is measured."""
         return Timetable(self.fitted.plan, self.fitted.forecast)
 
+    @property
+    def expectation(self) -> Expectation:
+        """The same for whoever watches."""
+        return Expectation(self.timetable, self.share, self.answering_s, self.lines())
+
     def lines(self) -> tuple[str, ...]:
         """What to know before measuring: what was dropped, the CPU's share, extent and time."""
-        plan = self.fitted.plan
-        cases = sum(len(block.kernels) for block in plan.blocks)
-        extent = f"{cases} cases in {plan.processes} process{'es' * (plan.processes > 1)}"
-        dropped = (self.fitted.dropped,) if self.fitted.dropped else ()
-        robbed = () if self.share.is_whole else (self.share.sentence,)
-        return (*dropped, *robbed, f"{extent}, about {format_duration(self.expected_s)}")
+        plan, dropped = self.fitted.plan, self.fitted.dropped
+        extent = _extent(plan, plan.processes, self.share, self.expected_s)
+        return (dropped, *extent) if dropped else extent
 
     def metadata(self) -> dict[str, Scalar]:
         """The same for the results file."""
@@ -149,14 +151,6 @@ def limits(effort: Effort, plan: Plan, is_whole: bool) -> Limits:
     return Limits(preset.budget_s if is_whole else None, least, preset.processes_most, more)
 
 
-def as_predicted(plan: Plan, metadata: Mapping[str, Scalar], cpu: int) -> Expected:
-    """What a run that goes on will take, as its first part predicted it."""
-    with pinned(cpu):
-        share = spin(SystemClock(max(0, cpu)))
-    whole_s = float(metadata.get("predicted_s", 0))
-    return Expected(Even(whole_s, len(plan.blocks) * plan.processes), share)
-
-
 def budgeted(
     request: RunRequest,
     plan: Plan,
@@ -165,9 +159,24 @@ def budgeted(
 ) -> Budgeted:
     """The plan for the run's budget, from half a second of calibration on its CPU."""
     bounds = limits(request.effort, plan, is_whole)
+    return _budgeted(plan, bounds, around, request.plot)
+
+
+def resumed(plan: Plan, cpu: int, predicted_s: float, whole: int) -> Expectation:
+    """What a plan takes of which so many processes are measured already, by its old prediction."""
+    left, even = plan.processes - whole, _Even(plan, predicted_s)
+    if not left:
+        return Expectation(even, Share(1.0, 0.0), 0.0, ())
+    with pinned(cpu):
+        share = spin(SystemClock(max(0, cpu)))
+    seconds = predicted_s * left / plan.processes / share.share
+    return Expectation(even, share, 0.0, _extent(plan, left, share, seconds))
+
+
+def _budgeted(plan: Plan, bounds: Limits, around: Surroundings, plot: bool) -> Budgeted:
     with pinned(around.cpu):
         share = spin(SystemClock(max(0, around.cpu)))
-        costs = _costs(plan, around, request.plot)
+        costs = _costs(plan, around, plot)
     return Budgeted(fit(plan, costs, bounds), bounds, share)
 
 
@@ -196,8 +205,9 @@ def _python_speed() -> float:
 
 
 def _saving_ns(plan: Plan) -> float:
-    """CPU time to pack one value, from a small file of made-up values."""
+    """CPU time to save one value, from a few made-up ones that stay in memory."""
     cases, processes = _SAMPLE
+    _packed_ns(_made_up(plan, 1, 1))  # what is imported for it counts once
     few, many = (_packed_ns(_made_up(plan, cases, count)) for count in (1, processes))
     rounds = plan.blocks[0].rounds
     saved = min(cases, len(plan.blocks[0].kernels) * len(plan.blocks)) * rounds

@@ -11,7 +11,7 @@ from bench.cli import measuring
 from bench.cli.files import are_same, context, put, rendered, require_apart, selected
 from bench.cli.kernels import load_trees
 from bench.cli.requests import Cases, CompareFiles, CompareTrees, Effort, RunRequest
-from bench.cli.words import note, warn
+from bench.cli.words import hushed, note, warn
 from bench.evidence import compare as evidence
 from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
@@ -28,7 +28,8 @@ def main(request: CompareFiles | CompareTrees) -> int:
     """Two results files; or two trees, or a tree and its patch, interleaved in one run."""
     if isinstance(request, CompareFiles):
         return _compare_files(request)
-    return _compare_trees(request)
+    with hushed(request.run.quiet):
+        return _compare_trees(request)
 
 
 def _compare_files(request: CompareFiles) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import __version__
 from bench.cli import budgeting, keeping, resuming
-from bench.cli.budgeting import Expected, Watch
+from bench.cli.budgeting import Expectation, Watch
 from bench.cli.files import beside
 from bench.cli.keeping import Begun
 from bench.cli.kernels import chosen
@@ -26,7 +26,7 @@ from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note, warn
+from bench.cli.words import FAILED, fail, note, say, warn
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
@@ -92,25 +92,26 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
     with signals() as taken:
         campaign, watch = _campaign(begun, taken), Watch(begun.head.work.cpu)
         try:
-            _follow(campaign, begun, expected, request.quiet)
+            _watch(campaign, begun, expected, request.quiet)
         except Interrupted:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
-            used = watch.metadata(campaign.processes, expected.share)
-            kept = keeping.keep(_with(begun, used), campaign.processes, campaign.missing)
+            begun = _with(begun, watch.metadata(campaign.processes, expected.share))
+            kept = keeping.keep(begun, campaign.processes, campaign.missing)
         if kept.study.processes and not taken.signum:
             with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
                 archive.enclose(Path(kept.study.source))  # the file is whole without it
-        laps.mark("saving")
+    laps.mark("saving")
     seconds, failures = time.monotonic() - start, tuple(campaign.failures)
-    return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum, laps,
-                   kept.is_elsewhere, kept.again)  # fmt: skip
+    return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum,
+                   laps, kept.is_elsewhere, kept.again)  # fmt: skip
 
 
-def _with(begun: Begun, used: Mapping[str, Scalar]) -> Begun:
-    """The run with what it got of its CPU."""
-    return replace(begun, head=replace(begun.head, metadata={**begun.head.metadata, **used}))
+def _with(begun: Begun, metadata: Mapping[str, Scalar]) -> Begun:
+    """The run with more metadata."""
+    head = replace(begun.head, metadata={**begun.head.metadata, **metadata})
+    return replace(begun, head=head)
 
 
 def close(outcome: Outcome, plot: bool, show_time: bool) -> int:
@@ -191,8 +192,11 @@ def _recovery() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(recovery.strategies({k.name: k for k in catalog.available()}, readable))
 
 
-def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Expected]:
-    """The run that was asked for, or the one that goes on; its kernels copy rightly."""
+def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Expectation]:
+    """The run that was asked for, or the one that goes on, and what time it takes.
+
+    Its kernels copy rightly.
+    """
     facts = host.facts()
     if request.place.resume:
         return _resumed(request, request.place.resume, libraries, facts)
@@ -201,47 +205,41 @@ def _begun(request: RunRequest, libraries: tuple[str, ...]) -> tuple[Begun, Expe
 
 def _resumed(
     request: RunRequest, path: Path, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> tuple[Begun, Expected]:
+) -> tuple[Begun, Expectation]:
     """An unfinished run, whose plan stays as it is."""
     begun = resuming.go_on(request, path, facts, libraries)
-    work = begun.head.work
-    _warn(request, max(work.cpu, 0), facts)
+    work, predicted_s = begun.head.work, float(begun.head.metadata.get("predicted_s", 0.0))
+    _warn(max(work.cpu, 0), facts)
     _prove([catalog.find(name) for name in {*map(base_name, work.plan.kernels)}])
-    return begun, budgeting.as_predicted(work.plan, begun.head.metadata, work.cpu)
+    whole = len(begun.past.whole) if begun.past else 0
+    return begun, budgeting.resumed(work.plan, work.cpu, predicted_s, whole)
 
 
 def _new(
     request: RunRequest, libraries: tuple[str, ...], facts: Mapping[str, Scalar]
-) -> tuple[Begun, Expected]:
+) -> tuple[Begun, Expectation]:
     """A run that starts now."""
     now = datetime.datetime.now(datetime.UTC)
     cpu = noise.choose_cpu(request.effort.affinity, str(facts["isolated_cpus"]))
     kernels = chosen(request.cases.kernels)
     asked = make_plan(_options(request, kernels))
     path = _place(request, now)
-    _warn(request, cpu, facts)
+    _warn(cpu, facts)
     _prove(kernels)
-    around = _surroundings(request.environ, cpu, libraries)
+    around = _surroundings(request.environ, cpu if noise.can_pin(cpu) else -1, libraries)
     budgeted = budgeting.budgeted(request, asked, _is_whole(request), around)
-    verified = _verified(kernels, libraries) if request.verify else {}
-    _tell(request, budgeted.lines())
     plan = budgeted.fitted.plan
+    verified = _verified(kernels, libraries) if request.verify else {}
     metadata = {**facts, **verified, **_metadata(request.environ, plan, now)}
+    metadata |= budgeted.metadata()
     work = Assignment(plan, 0, around.cpu, {}, libraries)
-    plain = resuming.plain(request)
-    head = Head(path.name, work, plain, {**metadata, **budgeted.metadata()}, journal.sources())
+    head = Head(path.name, work, resuming.plain(request), metadata, journal.sources())
     begun = keeping.begin(path, request.place.output is None, head, request.environ)
-    return begun, budgeted.expected
+    return begun, budgeted.expectation
 
 
-def _tell(request: RunRequest, lines: Sequence[str]) -> None:
-    """Says what the user may want to know, unless asked to be quiet."""
-    for line in () if request.quiet else lines:
-        print(line, file=sys.stderr)
-
-
-def _warn(request: RunRequest, cpu: int, facts: Mapping[str, Scalar]) -> None:
-    for line in () if request.quiet else noise.warnings(cpu, facts):
+def _warn(cpu: int, facts: Mapping[str, Scalar]) -> None:
+    for line in noise.warnings(cpu, facts):
         warn(line)
 
 
@@ -295,16 +293,11 @@ def _metadata(environ: Environ, plan: Plan, now: datetime.datetime) -> dict[str,
     }
 
 
-def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
-    kept = clean_environ(os.environ, environ.inherit, environ.everything)
-    return Surroundings(cpu if noise.can_pin(cpu) else -1, kept, libraries)
-
-
 def _campaign(begun: Begun, taken: Signals) -> Campaign:
     """The campaign of a run, with what an earlier part of it measured."""
-    work, environ = begun.head.work, begun.environ
-    kept = clean_environ(os.environ, environ.inherit, environ.everything)
-    campaign = Campaign(work.plan, work.cpu, kept, work.libraries)
+    work = begun.head.work
+    around = _surroundings(begun.environ, work.cpu, work.libraries)
+    campaign = Campaign(work.plan, work.cpu, around.environ, work.libraries)
     campaign.guard(begun.journal, taken.welcome)
     if begun.past:
         try:
@@ -314,12 +307,21 @@ def _campaign(begun: Begun, taken: Signals) -> Campaign:
     return campaign
 
 
-def _follow(campaign: Campaign, begun: Begun, expected: Expected, quiet: bool) -> None:
+def _surroundings(environ: Environ, cpu: int, libraries: tuple[str, ...]) -> Surroundings:
+    """What worker processes are started with."""
+    kept = clean_environ(os.environ, environ.inherit, environ.everything)
+    return Surroundings(cpu, kept, libraries)
+
+
+def _watch(campaign: Campaign, begun: Begun, expected: Expectation, quiet: bool) -> None:
     """Runs the campaign, with progress on standard error."""
+    plan, is_told = begun.head.work.plan, False
     if begun.head.work.cpu >= 0:
         leave(begun.head.work.cpu)
-    is_told = False
-    pace = Pace(expected.timetable, 1 / expected.share.share, expected.answering_s)
+    for line in expected.lines:
+        say(line)
+    measured = len(plan.blocks) * len(begun.past.whole) if begun.past else 0
+    pace = Pace(expected.timetable, 1 / expected.share.share, expected.answering_s, measured)
     with closing(progress(pace, sys.stderr, quiet)) as shown:
         for event in campaign.events():
             shown.show(event.done)

@@ -30,6 +30,7 @@ class Pace:
 
     pace: expected seconds for each predicted second; 3 where a third of the CPU is ours.
     after_s: predicted time from the last value to the answer.
+    measured: blocks that an earlier part of the run measured.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Pace:
         timetable: Timetable,
         pace: float = 1.0,
         after_s: float = 0.0,
+        measured: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timetable, self._pace, self._after_s = timetable, pace, after_s
         self._clock, self._start = clock, clock()
+        self._before_s = timetable.passed_s(measured)
 
     def elapsed_s(self) -> float:
         """Seconds since the start."""
@@ -54,7 +57,8 @@ class Pace:
     def left_s(self, done: int) -> float:
         """Seconds to the answer, by the predicted time left and by how long that before took."""
         passed = self._timetable.passed_s(done)
-        pace = (self.elapsed_s() + _TRUST_S * self._pace) / (passed + _TRUST_S)
+        seen = max(0.0, passed - self._before_s)
+        pace = (self.elapsed_s() + _TRUST_S * self._pace) / (seen + _TRUST_S)
         return max(0.0, self._timetable.whole_s - passed + self._after_s) * pace
 
 

@@ -117,8 +117,8 @@ class RunRequest:
             where sizes or offsets are chosen.
         plot: draw the plots beside the results file.
         verify: prove the recovery contract first.
-        timing: tell where the time of the run went.
         quiet: say nothing on standard error but errors.
+        timing: tell where the time of the run went.
 
     """
 
@@ -131,8 +131,8 @@ class RunRequest:
     mixes: tuple[str, ...] = ()
     plot: bool = False
     verify: bool = False
-    timing: bool = False
     quiet: bool = False
+    timing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

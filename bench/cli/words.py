@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from bench.cli import streams
+
+_quiet = ContextVar("quiet", default=False)
 
 FAILED = 2
 """Exit status of what could not run."""
@@ -16,14 +21,30 @@ def fail(message: str) -> int:
     return FAILED
 
 
+@contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """Nothing but errors is said inside, if so asked."""
+    before = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
+
+
+def say(message: str) -> None:
+    """Says something that the user asked about."""
+    if not _quiet.get():
+        _say(message)
+
+
 def note(message: str) -> None:
     """Says something that the user may want to know."""
-    _say(f"note: {message}")
+    say(f"note: {message}")
 
 
 def warn(message: str) -> None:
     """Says what may spoil an answer."""
-    _say(f"warning: {message}")
+    say(f"warning: {message}")
 
 
 def _say(line: str) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from bench.geometry import LARGE_PAIRS, alias_class
 from bench.machine import native
 from bench.machine.faults import SOURCES
-from bench.machine.faults.guard import GuardPage
+from bench.machine.faults.area import FaultSource
 from bench.measure import walks
 from bench.measure.campaign import Campaign
 from bench.measure.costs import Answering, Costs, Curve, Overheads
@@ -43,7 +43,7 @@ _CHUNK_NS = 4_000  # long enough to see past the clock
 _TRIES = 3
 _WARM = 1 << 20  # bytes up to which lines may be warm from the call before
 _OWN_CHUNK_NS = 1_000  # of the sweep that shows what is around its chunks
-_ROUNDS = (100, 300)
+_ROUNDS = (24, 72)
 _FEW, _MANY = 4, 24  # sub-rounds with one visit and with several
 _BLOCKS = 6
 
@@ -244,14 +244,14 @@ class ThisMachine:
         return _cpu_ns(visit_all)
 
     def _chunk_ns(self) -> float:
-        """What is around a value, from many values and more."""
-        costs = []
+        """What is around a value, from sub-rounds and more sub-rounds of all kernels."""
+        kernels, costs = _copies(self._plan) or _kernels(self._plan), []
         for _ in range(_TRIES):
             few, many = (
-                self._sweep_ns((Block(Point(64, 0, 0), (self._fastest(),), rounds),), 9, True)
+                self._sweep_ns((Block(Point(64, 0, 0), kernels, rounds),), 9, True)
                 for rounds in _ROUNDS
             )
-            costs.append((many - few) / (_ROUNDS[1] - _ROUNDS[0]))
+            costs.append((many - few) / (_ROUNDS[1] - _ROUNDS[0]) / len(kernels))
         return max(0.0, min(costs))
 
     def _rows_ns(self, chunk: float) -> tuple[float, float, float]:
@@ -282,20 +282,15 @@ class ThisMachine:
         return _cpu_ns(lambda: check(kernel, kernel.addresses[0], call)) / call.size
 
     def _faults_ns(self) -> dict[str, float]:
-        """Arming and disarming the two areas of a copy, for each fault source of the plan."""
+        """Arming and disarming the memory of a copy, for each fault source of the plan."""
         files = next(source for source in SOURCES if source.name == "truncated")
         by_name = {source.name: source for source in SOURCES}
         names = dict.fromkeys(block.point.fault for block in self._plan.blocks)
         return {name: _armed_ns(by_name.get(name, files)) for name in names if name}
 
 
-def _armed_ns(source: object) -> float:
-    def arm() -> None:
-        areas = source.arm(), GuardPage().arm()  # type: ignore[attr-defined]
-        for area in areas:
-            area.close()
-
-    return _cpu_ns(arm)
+def _armed_ns(source: FaultSource) -> float:
+    return _cpu_ns(lambda: source.arm().close())
 
 
 def _cpu_ns(work: Callable[[], object]) -> float:

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from bench.geometry import alias_class
 from bench.measure import walks
-from bench.measure.plan import LARGE, checks_large, checks_loops, is_proved, passes, visits
+from bench.measure.plan import checks_loops, is_proved, passes, visits
 from bench.measure.sweep import base_name
 from bench.mixes import mix_of
 from bench.model import ORDINARY, ROTATED, SLOWED, TWIN, Block, Mix, Plan, Point, Walk
@@ -124,7 +124,7 @@ class _Unit:
     round: float
     visit: float
     first: float
-    large: float
+    proof: float
     tune: float
     look: float
     drawn: float
@@ -152,10 +152,10 @@ class Forecast:
 
     def processes_ns(self, plan: Plan) -> list[float]:
         """CPU time of each worker process, ns; those that do alike cost alike."""
-        kinds: dict[tuple[bool, bool, bool], float] = {}
+        kinds: dict[tuple[bool, bool], float] = {}
         times = []
         for process in range(plan.processes):
-            kind = (process == 0, checks_loops(process), checks_large(process))
+            kind = (process == 0, checks_loops(process))
             if kind not in kinds:
                 kinds[kind] = self.process_ns(plan, process)
             times.append(kinds[kind])
@@ -189,7 +189,7 @@ class Forecast:
         """What a block costs in its first visit alone."""
         unit = self._unit(plan.blocks[index])
         tuned = unit.tune if process == 0 else unit.look if checks_loops(process) else 0.0
-        return unit.first + tuned + (unit.large if is_proved(plan, process, index) else 0.0)
+        return unit.first + tuned + (unit.proof if is_proved(plan, process, index) else 0.0)
 
     def _unit(self, block: Block) -> _Unit:
         key = block.point, block.kernels
@@ -204,13 +204,13 @@ class Forecast:
         calls = [self._costs.call_ns(kernel, point) for kernel in block.kernels]
         length = self._length(point)
         proofs = [self._proof_ns(name, point, length) for name in block.kernels]
-        is_large, walked = point.size > LARGE, self._is_walked(point)
+        walked = self._is_walked(point)
         tuned = [] if length else [self._tune_ns(call) for call in calls]
         return _Unit(
             round=_RETRIES * sum(self._value_ns(call, length, walked) for call in calls),
             visit=cost.row * len(calls),
-            first=cost.first * len(calls) + (0 if is_large else sum(proofs)),
-            large=sum(proofs) if is_large else 0.0,
+            first=cost.first * len(calls),
+            proof=sum(proofs),
             tune=sum(tuned) + cost.tune * len(tuned),
             look=sum(self._value_ns(call, 0, walked) + cost.row for call in calls if not length),
             drawn=cost.draw * length,

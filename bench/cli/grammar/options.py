@@ -96,8 +96,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--plot", action="store_true", help="draw the plots beside the results file")
     run.add_argument("--verify", action="store_true",
                      help="prove the recovery contract first and store the verdicts")  # fmt: skip
-    run.add_argument("--timing", action="store_true", help="tell where the run's time went")
     run.add_argument("--quiet", action="store_true", help="no progress, no notes; errors stay")
+    run.add_argument("--timing", action="store_true", help="tell where the run's time went")
     _add_mix(run)
     run.set_defaults(record=records.run)
 

@@ -45,8 +45,8 @@ def run(words: Namespace) -> RunRequest:
         mixes=tuple(words.mix),
         plot=words.plot,
         verify=words.verify,
-        timing=words.timing,
         quiet=words.quiet,
+        timing=words.timing,
     )
 
 
