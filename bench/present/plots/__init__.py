@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from bench.evidence.digest import Digest
     from bench.evidence.estimates import Table
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it only starts slower
 
 
 def draw(table: Table, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
