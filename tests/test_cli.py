@@ -43,7 +43,7 @@ def test_info_names_the_path_that_linux_takes() -> None:
 def test_info_json_has_the_documented_keys() -> None:
     info = json.loads(copymc("info", "--json").stdout)
     assert set(info["features"]) == {"erms", "fsrm", "fzrm", "fsrs", "fsrc"}
-    assert set(info["copy_mc"]) == {"path", "reason", "recovers"}
+    assert set(info["copy_mc"]) == {"path", "reason"}
     for kernel in info["kernels"]:
         assert {"name", "contract", "available", "reason"} <= set(kernel)
     assert list(info["presets"]) == list(PRESETS)

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.mixes import MIXES, RANGES, described, parse_histogram, read_mix
+from bench.mixes import (
+    MIXES,
+    RANGES,
+    described,
+    name_of,
+    parse_histogram,
+    read_mix,
+    read_mixes,
+)
 from bench.model import CopymcError, Mix, Share
 
 BPFTRACE = """Attaching 2 probes...
@@ -92,6 +100,8 @@ def test_a_files_metadata_tells_each_mix_and_the_shares_of_the_users_own() -> No
         ("[1000, ...)  2 |@|", Share(1000, 1 << 20, 2)),
         ("[2G, 4G)  2 |@|", Share(1 << 20, 1 << 20, 2)),
         ("(..., 8)  5 |@@|", Share(1, 7, 5)),
+        ("(..., -100)  5 |@@|\n[-100, 0)  1 |@|\n[0, 100)  5 |@@|", Share(1, 99, 5)),
+        ("[1000000, 1001000)12345678 |@@|", Share(1000000, 1000999, 12345678)),
     ],
 )
 def test_bins_without_an_end_are_read(line: str, share: Share) -> None:
@@ -102,3 +112,26 @@ def test_bins_without_an_end_are_read(line: str, share: Share) -> None:
 def test_a_key_that_is_no_delta_is_an_error(key: str) -> None:
     with pytest.raises(CopymcError, match="is no bpftrace histogram"):
         parse_histogram(f"@[8]:\n[64, 128) 1 |@|\n{key}\n[64, 128) 9 |@|\n", "x")
+
+
+def test_a_mix_has_one_name_wherever_its_file_lies(tmp_path: Path) -> None:
+    (tmp_path / "h é.txt").write_text(BPFTRACE)
+    path = str(tmp_path / "h é.txt")
+    assert name_of(path) == read_mix(path).name == "h_é.txt"
+    assert name_of("page") == "page"
+
+
+def test_two_mixes_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "page").write_text(BPFTRACE)
+    one, two = (str(tmp_path / folder / "page") for folder in ("a", "b"))
+    for texts in ((one, two), (one, "page"), (one,)):
+        with pytest.raises(CopymcError, match="mix 'page' is not the only one of that name"):
+            read_mixes(texts)
+    assert read_mixes(("page", "fleet", "page")) == (read_mix("page"), read_mix("fleet"))
+
+
+def test_a_file_without_end_is_no_histogram() -> None:
+    with pytest.raises(CopymcError, match="has over 16 MiB"):
+        read_mix("/dev/zero")

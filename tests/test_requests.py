@@ -314,6 +314,7 @@ def test_every_option_of_compare_lands_in_exactly_one_field_or_is_refused(
         ("run --processes 0", "argument --processes: '0' is not a whole number"),
         ("run --affinity 1,x", "--affinity '1,x' is not a list of CPUs"),
         ("run --kernel memcpy,,fragile", "list 'memcpy,,fragile' has an empty name"),
+        ("run --label a/b", "--label 'a/b' has a slash"),
         ("run --patch p", "--patch needs a --linux"),
         ("run --features erms", "--features needs a --linux"),
         ("verify --features erms", "--features needs a --linux"),

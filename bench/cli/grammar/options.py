@@ -87,7 +87,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--copy-env", action="store_true", help="the workers keep all variables")
     run.add_argument("--seed", type=values.count, metavar="N",
                      help="repeats the plan of another run")  # fmt: skip
-    run.add_argument("--label", help="last part of the results file's name; default: the preset")
+    run.add_argument("--label", type=values.label,
+                     help="last part of the results file's name; default: the preset")  # fmt: skip
     run.add_argument("--output", type=values.path, metavar="FILE",
                      help="results file; packed if it ends with .gz")  # fmt: skip
     run.add_argument("--resume", type=values.path, metavar="FILE",

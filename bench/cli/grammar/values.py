@@ -69,6 +69,13 @@ def path_text(text: str) -> str:
     return text
 
 
+def label(text: str) -> str:
+    """A part of a file's name; CopymcError where it would be a path."""
+    if "/" in text:
+        raise CopymcError(f"--label {text!r} has a slash: it is a part of a name, --output a path")
+    return path_text(text)
+
+
 def offsets(word: str) -> Callable[[str], tuple[int, ...]]:
     """The parser of a list of offsets that errors call `word`."""
     return partial(parse_offsets, word=word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from bench.machine.faults.area import BAD, Armed, anonymous
@@ -47,6 +48,8 @@ def _open() -> int:
     fd = int(lib.copymc_poison_open(False))
     if fd < 0:
         fd = int(lib.copymc_poison_open(True))
+    if -fd in (errno.EPERM, errno.EACCES):
+        raise CopymcError(f"userfaultfd: {os.strerror(-fd)}; only root, or a laxer container, may")
     if fd < 0:
         raise CopymcError(f"userfaultfd with poison: {os.strerror(-fd)}; Linux 6.6 has it")
     return fd

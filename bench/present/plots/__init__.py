@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from bench.evidence.digest import Digest
     from bench.evidence.estimates import Table
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it only starts slower
 
 
 ANSWERED = ("fast_string", "fragile")
