@@ -134,7 +134,7 @@ def test_a_file_that_does_not_fit_into_memory_is_named(
 
 def test_a_file_is_read_in_pieces_that_it_can_fill(file: Path) -> None:
     with file.open("rb") as stream:
-        assert b"".join(results._pieces(stream)) == file.read_bytes()
+        assert b"".join(results._pieces(stream, 1 << 30)) == file.read_bytes()
 
 
 @pytest.mark.parametrize("kernel", ["null", "null,store_xmm", "store_*"])

@@ -26,7 +26,7 @@ from bench.cli.progress import Pace, progress
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
-from bench.cli.words import FAILED, fail, note, say, warn
+from bench.cli.words import FAILED, fail, note, warn
 from bench.evidence import archive
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
@@ -319,7 +319,7 @@ def _watch(campaign: Campaign, begun: Begun, expected: Expectation, quiet: bool)
     if begun.head.work.cpu >= 0:
         leave(begun.head.work.cpu)
     for line in expected.lines:
-        say(line)
+        note(line)
     measured = len(plan.blocks) * len(begun.past.whole) if begun.past else 0
     pace = Pace(expected.timetable, 1 / expected.share.share, expected.answering_s, measured)
     with closing(progress(pace, sys.stderr, quiet)) as shown:
