@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from bench.evidence.claims import Finding
@@ -13,6 +14,7 @@ from bench.present.report import Report
 from bench.present.screen import screen
 from bench.present.text import file_name
 
+_WIDTH = 118  # columns of a line of text
 BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"
 """What stands around the block in the README, so that a test can hold it to the program."""
 
@@ -23,10 +25,18 @@ def render(report: Report) -> str:
     claims = Section("", (_claims(report.findings),))
     where = Section("", (Paragraph(_where(report.table)),))
     named = naming.sections((claims, where), report.table.study.metadata)
-    return "\n".join([
+    lines = [
         BEGIN, "", f"**{markdown.escaped(own.head)}**", "", *markdown.screen(own),
         *markdown.sections(named, level=3), "", END,
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return "\n".join(map(_folded, lines))
+
+
+def _folded(line: str) -> str:
+    """The line in as many as it needs; tables cannot be folded."""
+    if line.startswith("|") or len(line) <= _WIDTH:
+        return line
+    return textwrap.fill(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _where(table: Table) -> str:
