@@ -8,9 +8,9 @@ PACKAGES := $(wildcard bench/*/__init__.py bench/*/*/__init__.py)
 SETUP := pyproject.toml constraints.txt kernels/CMakeLists.txt $(NATIVE) $(PACKAGES)
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
-# No test hangs on a time that another could disturb, so they share the CPUs, a file in one
-# process; tests/conftest.py groups them.
-TOGETHER := -n auto --maxprocesses=4 --dist loadgroup
+# No test hangs on a time that another could disturb, so they share the CPUs. A file stays in
+# one process, which makes what its tests share once.
+TOGETHER := -n auto --maxprocesses=4 --dist loadfile
 
 OS := $(shell uname -s)
 ARCH := $(shell uname -m)

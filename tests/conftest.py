@@ -25,13 +25,6 @@ settings.load_profile("suite")  # what holds does so on a slow machine too
 POINT = Point(4096, 0, 0)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps what shares fixtures in one process: a file, and all that builds kernel trees."""
-    for item in items:
-        builds = "own_cache" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("trees" if builds else item.path.name))
-
-
 def study(
     ratio: float = 2.0, processes: int = 8, rounds: int = 12, noise: float = 0.0, seed: int = 0
 ) -> Study:
