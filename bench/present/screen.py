@@ -153,11 +153,7 @@ def _listed(names: Sequence[str]) -> str:
 def _answer(table: Table, own: Contest | None) -> str:
     if own is None or not own.points:
         return f"None: it needs {SUBJECT} beside {QUIRK} or memcpy_orig."
-    text = sentences.answer(own, table.study)
-    stored = kept(table)
-    if stored is not None and SUBJECT in stored.wrong:
-        return f"None, as {SUBJECT} is wrong. By time alone: {text}"
-    return text
+    return sentences.answer(table, own)
 
 
 def _missing(table: Table, own: Contest | None) -> Iterator[str]:
@@ -209,7 +205,7 @@ def _groups(family: Table, own: Contest) -> Iterator[Group]:
     """Ordinary pointers, and the dearest class of chosen ones; a usual class without the first."""
     classes = panels(family.points)
     chosen = own.of(SAME)
-    dearest = sentences.dearest(chosen) if chosen.points else ""
+    dearest = chosen.dearest if chosen.points else ""
     usual = (name for name in (ORDINARY, *_USUAL) if name in classes and name != dearest)
     for name in dict.fromkeys([*itertools.islice(usual, 1), dearest]):
         if name:
@@ -285,8 +281,8 @@ def _chance(table: Table, own: Contest, cells: Sequence[Interval]) -> str:
     slower = own.only(SLOWER)
     lost = f"no loss to {own.rival} proved"
     if slower.points:
-        times = sentences.factor(float(slower.ratio.mid[slower.worst]))
-        lost = f"worst proved loss {times}: {place_words(slower.points[slower.worst])}"
+        times, point = sentences.worst_factor(slower), slower.points[slower.worst]
+        lost = f"worst proved loss {times}: {place_words(point)}"
     if len(table.study.processes) < LEAST_INTERVAL:
         return f"under {LEAST_INTERVAL} processes: no interval of chance   {lost}"
     half = max((float((c.high - c.low) / (2 * c.mid)) for c in cells), default=0.0)

@@ -13,11 +13,11 @@ from matplotlib.image import AxesImage
 
 from bench.evidence.answers import MARGIN
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class
-from bench.evidence.duel import proved
+from bench.evidence.contest import FASTER, SLOWER, contest
 from bench.evidence.estimates import Table
-from bench.evidence.placement import Bools, mean_interval
+from bench.evidence.placement import Bools
 from bench.evidence.stats import Floats
-from bench.model import PAGE
+from bench.model import PAGE, SAME
 from bench.present.hover import group_name
 from bench.present.plots import style
 from bench.units import format_size
@@ -50,19 +50,17 @@ class Cells:
 
 
 def cells(table: Table) -> Cells:
-    """Every pair of pointers at every size, judged as losses are."""
-    logs = table.log_ratios(KERNEL, BASELINE)
-    mid = mean_interval(logs, table.phases).map(np.exp).mid
-    told = np.logical_or(*proved(logs, table.phases))
+    """Every pair of pointers at every size, judged as the answer is."""
+    own = contest(table, KERNEL, BASELINE).of(SAME)
     by_class = {(p.src_offset, p.dst_offset): GEOMETRY_CLASSES.index(geometry_class(p))
                 for p in reversed(table.points)}  # fmt: skip
     pairs = tuple(sorted(by_class, key=lambda pair: (by_class[pair], pair)))
     sizes = tuple(sorted({p.size for p in table.points}))
     ratios = np.full((len(pairs), len(sizes)), np.nan)
     is_proved = np.zeros(ratios.shape, dtype=bool)
-    for row, point in enumerate(table.points):
+    for point, ratio, word in zip(own.points, own.ratio.mid, own.words, strict=True):
         place = pairs.index((point.src_offset, point.dst_offset)), sizes.index(point.size)
-        ratios[place], is_proved[place] = mid[row], told[row]
+        ratios[place], is_proved[place] = ratio, word in (FASTER, SLOWER)
     return Cells(pairs, sizes, ratios, is_proved)
 
 
