@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bench.evidence.answers import MARGIN, stretches
+from bench.evidence.answers import MARGIN, SUBJECT, stretches
 from bench.evidence.claims.trust import kept
 from bench.evidence.classes import geometry_class
 from bench.evidence.contest import ALIKE, FASTER, OPEN, SLOWER, Contest
@@ -17,7 +17,6 @@ from bench.evidence.drawn import of_one_size
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
 from bench.model import ORDINARY, SAME, SHUFFLED, Scalar
-from bench.present.answer import SUBJECT
 from bench.units import format_size
 
 NAME = "rep movsb"

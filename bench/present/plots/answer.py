@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench.evidence import classes
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.evidence.claims.speed import FAMILY
 from bench.evidence.contest import SLOWER, Contest, contest
 from bench.evidence.drawn import bounds
@@ -21,7 +22,6 @@ from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
 from bench.evidence.stats import Floats, Interval
 from bench.model import ORDINARY, SAME, SHUFFLED
-from bench.present.answer import QUIRK, SUBJECT
 from bench.present.machines import fact, machine
 from bench.present.plots import style
 from bench.present.plots.labels import Box, Curve, clearness, foot, place
