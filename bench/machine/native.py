@@ -220,9 +220,6 @@ def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | Non
     return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
 
 
-_FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE  # all pages at once
-
-
 class Area:
     """Fresh anonymous memory, filled with non-zero bytes so that every page is its own.
 
