@@ -330,7 +330,7 @@ PLACES = (
     *(Point(size, 0, 0, form=ORDINARY) for size in (64, 1024)),
     *(Point(0, 0, 0, form=SHUFFLED, mix=mix) for mix in ("fleet", "page")),
 )
-CASES = {(kernel, point): Case(kernel, point) for kernel in KERNELS for point in PLACES}
+CASES = tuple(Case(kernel, point) for kernel in KERNELS for point in PLACES)
 FACTS = {"copy_mc_path": "fast_string", "cpu_model_name": "made up", "cpu_family": "0-0"}
 
 Truth = Callable[[str, Point, int], float]  # log of a kernel's time over the usual, by placement
@@ -382,18 +382,19 @@ def _usual(point: Point) -> float:
 
 def study(truth: Truth, noise: Draw, rng: Rng, machine: float = 0.0, processes: int = 20) -> Study:
     """A run of known truth; `machine` moves all of its times, which are one value a process."""
-    phases = deal(processes)
-    size = (len(KERNELS), len(PLACES), processes)
-    logs = noise(rng, size) + machine
+    logs = noise(rng, (len(KERNELS), len(PLACES), processes)) + machine
+    logs = logs.reshape(len(CASES), processes)
+    usual = [_usual(case.point) * 1e-9 for case in CASES]
+    effects = {phase: [truth(case.kernel, case.point, phase) for case in CASES] for phase in PHASES}
     made = []
-    for index, phase in enumerate(map(int, phases)):
-        rows = [
-            Measured(CASES[kernel, point], 1000, 0, (seconds,) * 2)
-            for row, kernel in enumerate(KERNELS)
-            for column, point in enumerate(PLACES)
-            if np.isfinite(log := logs[row, column, index])
-            and (seconds := _usual(point) * 1e-9 * math.exp(log + truth(kernel, point, phase)))
-        ]
+    for index, phase in enumerate(map(int, deal(processes))):
+        rows = (
+            Measured(case, 1000, 0, (seconds * math.exp(log + effect),) * 2)
+            for case, seconds, log, effect in zip(
+                CASES, usual, logs[:, index].tolist(), effects[phase], strict=True
+            )
+            if math.isfinite(log)
+        )
         made.append(Process(index, phase, {"core_ghz": 4.0}, tuple(rows)))
     return Study(FACTS, tuple(made), "made up")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bench.machine import catalog, linux_build, linux_tree
+from bench.machine import catalog, linux_build, linux_compile, linux_tree
 from bench.machine.faults import SOURCES
 from bench.machine.linux_tree import Tree
 from bench.measure import verify
@@ -148,11 +149,26 @@ def tree(request: pytest.FixtureRequest) -> Tree:
 
 @pytest.fixture(scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps what is built out of the user's cache, and builds each tree once."""
+    """Keeps what is built out of the user's cache; each tree and each file is built once."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    patch.setattr(linux_build, "assembled", Assembled(tmp_path_factory.mktemp("objects")))
     yield
     patch.undo()
+
+
+class Assembled:
+    """`linux_compile.assembled` that remembers its objects: trees differ in one file or two."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, path: str, content: bytes, options: Sequence[str], target: Path) -> Path:
+        words = [path, content.hex(), *options]
+        kept = self._folder / f"{hashlib.sha256(repr(words).encode()).hexdigest()}.o"
+        if not kept.exists():
+            shutil.copy(linux_compile.assembled(path, content, options, target), kept)
+        return Path(shutil.copy(kept, target))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def rows_of(name: str, phase: int, thin: int) -> tuple[verify.Row, ...]:
 def test_our_kernels_keep_their_contract_with_every_entry_taken(
     kernel: Kernel,
 ) -> None:
-    for row in verify.check_kernel(kernel, 1, USABLE, thin=3):
+    for row in verify.check_kernel(kernel, 1, USABLE, thin=5):  # `copymc verify` takes every case
         assert row.first is None
         assert row.hit == row.entries
         assert row.granularity == 1
