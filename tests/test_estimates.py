@@ -11,7 +11,7 @@ from bench.evidence.answers import class_ratios
 from bench.evidence.classes import geometry_class
 from bench.evidence.clock import core_ghz, phase_cycles
 from bench.evidence.estimates import Selection, Table
-from bench.evidence.intervals import mean_ratio, mean_ratios, mean_times, ratio, time
+from bench.evidence.intervals import mean_ratio, mean_ratios, ratio, time
 from bench.evidence.losses import losses
 from bench.evidence.noise import noise
 from bench.evidence.stats import Floats
@@ -255,11 +255,6 @@ def test_a_mean_ratio_is_the_geometric_mean_over_its_points() -> None:
     assert both.mid[:2] == pytest.approx([2.0, 1.0])
     assert np.isnan(both.mid[2])
     assert both.count.tolist() == [6, 6, 0]
-
-
-def test_a_mean_time_is_the_geometric_mean_over_its_points() -> None:
-    table = Table(at_points({SMALL: 2.0, LARGE: 8.0}))
-    assert float(mean_times(table, "slow", [[0, 1]]).mid[0]) == pytest.approx(40e-9)
 
 
 def test_a_process_that_lacks_one_point_of_many_still_speaks_for_their_mean() -> None:

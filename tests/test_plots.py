@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
+from bench.evidence.classes import geometry_class
 from bench.evidence.clock import phase_cycles
+from bench.evidence.contest import FASTER, OPEN, SLOWER, contest
 from bench.evidence.digest import digest
-from bench.evidence.duel import by_size, duel, worst_class
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import ratio, time
 from bench.model import ORDINARY, SHUFFLED, CopymcError, Point, Study
 from bench.present import plots
-from bench.present.headline import headline
 from bench.present.plots import (
     across,
     alias_map,
@@ -33,6 +33,7 @@ from bench.present.plots import (
     style,
     throughput,
 )
+from bench.present.sentences import title
 from tests.conftest import grid, made_up, study
 
 SIZES = (8, 64, 512, 4096)
@@ -76,6 +77,11 @@ def lines_of(figure: Figure | None, panel: int) -> dict[str, np.ndarray]:
     return {str(line.get_label()): np.asarray(line.get_ydata()) for line in lines}
 
 
+def title_of(table: Table) -> tuple[str, ...]:
+    """The lines of the figure's title."""
+    return title(table, contest(table, "fast_string", "fragile"))
+
+
 def is_blank(image: AxesImage) -> np.ndarray:
     """Which cells of an image have no colour."""
     return np.ma.getmaskarray(np.ma.asarray(image.get_array()))
@@ -115,7 +121,8 @@ def test_open_marks_of_shuffled_sizes_stand_in_the_geometric_middle_of_their_ran
 
 
 def test_the_shade_reaches_from_the_least_to_the_largest_placement() -> None:
-    panel = answer.panels(ratios_of(lambda _: 0.5))[0]
+    table = ratios_of(lambda _: 0.5)
+    panel = answer.panels(table, contest(table, "fast_string", "fragile"))[0]
     own = panel.lines["fast_string"]
     assert own.least == pytest.approx([0.5] * 4, rel=0.005)
     assert own.most == pytest.approx([0.53] * 4, rel=0.005)
@@ -150,17 +157,17 @@ def test_the_lines_are_told_apart_without_colour_and_read_at_600_pixels() -> Non
     ("ordinary", "near", "said"),
     [
         (lambda _: 0.5, lambda _: 4.0,
-         ["fast_string (rep movsb) faster than fragile at every size (1.9x", "in every range",
-          "Worst pointers (delta 1..15): slower at every size (4.1x"]),
-        (lambda size: 2.0 if size < 64 else 0.25, lambda _: 1.0,
-         ["faster than fragile from 64 B to 4 KiB (3.9x), slower at 8 B (2.1x)",
-          "At no chosen pointers is a loss proved"]),
+         ["fast_string (rep movsb) against fragile, ordinary pointers: faster at every size from "
+          "8 B to 4 KiB (1.9x).", "Unpredictable sizes: faster (1.9x).",
+          "At delta 1..15: slower at every size from 8 B to 4 KiB, by up to 4.1x."]),
+        (lambda size: 2.0 if size < 64 else 0.25, lambda _: 0.5,
+         ["ordinary pointers: faster from 64 B to 4 KiB (3.9x), slower at 8 B (2.1x).",
+          "At no chosen pointers is a loss proved."]),
         (lambda _: 3.0, lambda size: 3.0 if size < 512 else 0.5,
-         ["slower than fragile at every size (3.1x)",
-          "faster from 512 B to 4 KiB (1.9x), slower from 8 B to 64 B (3.1x)"]),
-        (lambda _: 0.97, lambda _: 0.97,
-         ["not proved faster or slower than fragile by 3% at any size"]),
-        (lambda size: 0.97 if size == 64 else 0.5, lambda _: 1.0, ["open at 64 B"]),
+         ["slower at every size from 8 B to 4 KiB (3.1x).",
+          "At delta 1..15: slower from 8 B to 64 B, by up to 3.1x"]),
+        (lambda _: 0.96, lambda _: 0.97, ["not decided at every size from 8 B to 4 KiB."]),
+        (lambda size: 0.985 if size == 64 else 0.5, lambda _: 1.0, ["not decided at 64 B."]),
     ],
 )  # fmt: skip
 def test_the_title_says_where_the_default_wins_and_loses(
@@ -169,21 +176,22 @@ def test_the_title_says_where_the_default_wins_and_loses(
     table = ratios_of(ordinary, near)
     figure = answer.figure(table)
     assert figure is not None
-    title = " ".join(figure.get_suptitle().replace("\xa0", " ").split())
-    for sentence in (*said, *(f"{sentence}." for sentence in headline(table))):
-        assert sentence in title
+    head = " ".join(figure.get_suptitle().replace("\xa0", " ").split())
+    assert head == " ".join(title_of(table))
+    assert not [words for words in said if words not in head], head
 
 
 def test_the_title_says_what_is_not_measured_or_cannot_be_proved() -> None:
     old = ratios_of(lambda _: 0.5, lambda _: 4.0, forms=())
-    assert headline(old)[0].endswith("ordinary pointers are not measured")
+    assert title_of(old)[0].startswith("At chosen pointers fast_string (rep movsb) is faster than "
+                                       "fragile at 0 of 8 points, slower at 4")  # fmt: skip
     figure = answer.figure(old)
     assert figure is not None
     assert len(figure.axes) == 1
     assert "shuffled" not in words(figure)
     few = ratios_of(lambda _: 0.5, lambda _: 4.0, processes=1)
-    assert headline(few) == (
-        "fast_string (rep movsb) against fragile: 1 process cannot prove a difference, 8 can",
+    assert title_of(few) == (
+        "fast_string (rep movsb) against fragile: 8 processes decide, this file has 1.",
     )
     assert answer.figure(few) is not None
 
@@ -196,22 +204,21 @@ def test_the_worst_class_is_that_of_the_worst_proved_loss_not_of_the_largest_rat
         return 100.0 * (2.0 if point.delta == 8 else wild)
 
     table = Table(made_up(("fast_string", "fragile"), grid(SIZES, (0, 8, 16)), cost, processes=8))
-    worst = worst_class(table, "fast_string", "fragile")
-    assert worst is not None
-    assert (worst.geometry, worst.is_proved) == ("delta 1..15", True)
-    assert worst.ratio == pytest.approx(2, rel=0.01)
+    own = contest(table, "fast_string", "fragile")
+    assert own.dearest == "delta 1..15"
+    assert geometry_class(own.points[own.worst]) == "delta 16..31"
+    figure = answer.figure(table)
+    assert figure is not None
+    assert figure.axes[0].get_title().startswith("Worst pointers (delta 1..15)\nworst pair 2.0x, ")
 
 
-def test_a_duel_counts_no_difference_within_the_margin() -> None:
-    table = ratios_of(lambda size: {8: 1.2, 64: 1.0, 512: 0.98, 4096: 0.8}[size]).other(ORDINARY)
-    own = duel(table, "fast_string", "fragile", by_size(table, ORDINARY))
-    assert own.slower.tolist() == [True, False, False, False]
-    assert own.faster.tolist() == [False, False, False, True]
-    assert own.stretches(own.open) == ((64, 512),)
+def test_a_contest_counts_no_difference_within_the_margin() -> None:
+    table = ratios_of(lambda size: {8: 1.2, 64: 1.0, 512: 0.96, 4096: 0.8}[size])
+    own = contest(table, "fast_string", "fragile").of(ORDINARY)
+    assert own.words == (SLOWER, OPEN, OPEN, FASTER)
 
 
 def test_a_file_without_the_quirk_has_no_answer_and_says_so(tmp_path: Path, table: Table) -> None:
-    assert headline(table) == ()
     assert answer.figure(table) is None
     with pytest.raises(CopymcError, match=r"needs fast_string and fragile .* has memcpy, slow"):
         list(plots.draw_answer(table, tmp_path, ("svg",)))

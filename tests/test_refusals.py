@@ -113,7 +113,7 @@ def test_a_bug_keeps_its_traceback(error: Exception, monkeypatch: pytest.MonkeyP
 
 
 def test_too_large_an_area_says_how_much_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_fd: int, _size: int) -> None:
+    def refuse(_fd: int, _size: int, _flags: int) -> None:
         raise OSError(12, "Cannot allocate memory")
 
     monkeypatch.setattr(native, "mmap", SimpleNamespace(mmap=refuse))

@@ -104,7 +104,7 @@ def test_a_screen_fits_and_its_sentences_are_what_was_planted(seed: int) -> None
     mixes = [truth[point.name] for point in MIXED]
     assert ("unpredictable sizes (2.5x)" in text) == (0.4 in mixes), f"seed {seed}: {text}"
     lost = [truth[point.name] for point in CHOSEN if truth[point.name] > 1]
-    assert (f"up to {max(lost):.1f}x" in text) if lost else "no chosen pointers a loss" in text
+    assert (f"up to {max(lost):.1f}x" in text) if lost else "no chosen pointers is a loss" in text
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -153,16 +153,43 @@ def test_wins_from_a_size_up_and_a_loss_below_are_told_with_their_factors() -> N
     [
         (0.5, "rep movsb is the right default at every size from 1 B to 64 KiB of one size again "
               "and again (2.0x faster than fragile) and for unpredictable sizes (2.0x). At no "
-              "chosen pointers a loss is proved."),
+              "chosen pointers is a loss proved."),
         (2.0, "rep movsb is the wrong default at every size from 1 B to 64 KiB of one size again "
               "and again (2.0x slower than fragile) and for unpredictable sizes (2.0x)."),
         (1.0, "rep movsb and fragile are alike within 3% at every size from 1 B to 64 KiB of one "
-              "size again and again and for unpredictable sizes. At no chosen pointers a loss is "
+              "size again and again and for unpredictable sizes. At no chosen pointers is a loss "
               "proved."),
     ],
 )  # fmt: skip
 def test_everything_faster_slower_or_alike_is_one_sentence(by: float, words: str) -> None:
     assert answer(study(otherwise=by)).startswith(words)
+
+
+def facts_of(words: str) -> set[str]:
+    """The sizes, factors and counts that some sentences name."""
+    pattern = r"[0-9.]+x|\d+ [KM]?i?B|\d+ of \d+|\d+ other|(?:at|decide|has) \d+|delta [0-9.n]+"
+    return set(re.findall(pattern, words))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_title_of_the_figure_names_what_the_answer_names(seed: int) -> None:
+    rng = random.Random(seed)
+    pool = rng.choice(([0.4, 2.0], [0.4], [2.0], [1.0], [0.4, 1.0], [0.5, 1.0, 3.0], [1.03]))
+    forms = rng.sample(("ordinary", "shuffled", "same"), rng.choice((1, 2, 3)))
+    points = [point for point in EVERYTHING if point.form in forms]
+    truth = {point.name: rng.choice(pool) for point in points}
+    own = study(truth, points=points, processes=rng.choice((5, 12, 12)), seed=seed,
+                noise=rng.choice((0.001, 0.1)))  # fmt: skip
+    table = Table(own)
+    told = sentences.title(table, contest(table, "fast_string", "fragile"))
+    assert facts_of(" ".join(told)) == facts_of(answer(own).replace("(--processes 8)", ""))
+
+
+def test_the_title_of_a_figure_says_that_the_contract_is_broken() -> None:
+    table = Table(study(otherwise=0.5, facts=BROKEN))
+    told = sentences.title(table, contest(table, "fast_string", "fragile"))
+    assert told[0] == "No answer, as fast_string is wrong. By time alone:"
+    assert "faster at every size" in told[1]
 
 
 def test_noise_decides_nothing_and_is_told_as_such() -> None:

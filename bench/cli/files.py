@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from bench import disk, results
 from bench.cli.requests import Cases
 from bench.cli.words import note
+from bench.evidence.choosing import chosen
 from bench.evidence.claims import Context
 from bench.evidence.estimates import Selection, Table
-from bench.evidence.naming import matching
 from bench.mixes import name_of
 from bench.model import SHUFFLED, CopymcError
 from bench.present import markdown, page, plain
@@ -67,12 +66,7 @@ def selected(
     """The chosen part of each file; CopymcError where it lacks a kernel that was named."""
     wanted = selection(cases)
     for file in files:
-        study = results.load(file)
-        names = matching(study, wanted.kernels, missing_ok)
-        table = Table(study, replace(wanted, kernels=names))
-        if not table.points or not table.kernels:
-            raise CopymcError(f"results file {str(file)!r} has no case of this selection")
-        yield table
+        yield chosen(results.load(file), wanted, missing_ok)
 
 
 def require_mixes(table: Table, context: Context) -> None:

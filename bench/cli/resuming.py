@@ -13,7 +13,7 @@ from typing import Any
 from bench.cli.keeping import Begun, require_same_run
 from bench.cli.requests import Environ, RunRequest
 from bench.cli.words import note
-from bench.machine import catalog, linux_build
+from bench.machine import catalog
 from bench.measure import journal
 from bench.measure.journal import MACHINE, Head, Past
 from bench.model import CopymcError, Scalar
@@ -40,7 +40,7 @@ def go_on(request: RunRequest, path: Path, facts: Mapping[str, Scalar],
         for difference in _differences(past.head, request, facts, libraries):
             raise CopymcError(f"--resume {str(path)!r}: {difference}")
         require_same_run(target, past.head)
-        _load(past.head.work.libraries)
+        catalog.load(past.head.work.libraries)
     except BaseException:
         opened.close()
         raise
@@ -85,12 +85,6 @@ def _flat(words: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _flat(value)
         else:
             yield word, value
-
-
-def _load(libraries: tuple[str, ...]) -> None:
-    """Adds the routines of the run's kernel trees to the catalogue."""
-    for text in libraries:
-        catalog.add(linux_build.load(linux_build.from_manifest(text)))
 
 
 def _tell(past: Past) -> None:

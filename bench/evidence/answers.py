@@ -12,6 +12,12 @@ from bench.evidence.intervals import mean_ratio
 from bench.evidence.stats import Interval
 from bench.model import SLOWED, TWIN
 
+SUBJECT = "fast_string"
+"""Linux' default, the kernel that the suite is about."""
+
+QUIRK = "fragile"
+"""What a quirk puts in its place: the other side of the question."""
+
 MARGIN = 0.03
 """A kernel loses where it is proved slower by more than this."""
 

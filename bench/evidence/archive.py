@@ -9,7 +9,6 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import cache as remembered
 from itertools import repeat
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 
 from bench import cache, disk, generations, libc, microarch, results
 from bench.children import deaf, ending
+from bench.evidence.choosing import chosen
 from bench.evidence.claims import Context
 from bench.evidence.digest import Digest, digest
-from bench.evidence.estimates import Selection, Table
-from bench.evidence.naming import matching
+from bench.evidence.estimates import Selection
 from bench.model import CopymcError
 
 _ALONE = 3  # files up to which starting other processes costs more than it saves
@@ -84,11 +83,7 @@ def _named(plain: dict[str, Any], path: Path) -> Digest:
 
 
 def _made(path: Path, context: Context, selection: Selection) -> Digest:
-    study = results.load(path)
-    table = Table(study, replace(selection, kernels=matching(study, selection.kernels)))
-    if not table.points or not table.kernels:
-        raise CopymcError(f"results file {str(path)!r} has no case of this selection")
-    return digest(table, context)
+    return digest(chosen(results.load(path), selection), context)
 
 
 def enclose(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.evidence.answers import MARGIN
 from bench.evidence.claims.speed import FAMILY
+from bench.evidence.classes import geometry_class
 from bench.evidence.estimates import Table
 from bench.evidence.placement import RATE, each_under, mean_interval, proved_over
 from bench.evidence.stats import Interval
@@ -52,10 +53,21 @@ class Contest:
         """The points with one of these verdicts."""
         return self.take([row for row, word in enumerate(self.words) if word in words])
 
+    def of_class(self, *names: str) -> Contest:
+        """The points of some classes of pointers."""
+        rows = [i for i, own in enumerate(map(geometry_class, self.points)) if own in names]
+        return self.take(rows)
+
     @property
     def worst(self) -> int:
         """The row of the largest ratio."""
         return int(np.argmax(self.ratio.mid))
+
+    @property
+    def dearest(self) -> str:
+        """The class of pointers with the worst proved loss; without one, with the largest ratio."""
+        own = self.only(SLOWER) if SLOWER in self.words else self
+        return geometry_class(own.points[own.worst])
 
 
 @lru_cache(maxsize=8)

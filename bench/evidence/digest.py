@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class, size_class
 from bench.evidence.estimates import Table
@@ -16,12 +17,10 @@ from bench.microarch import Identity, identify, is_virtual, recovers_nothing
 from bench.model import ORDINARY, SAME
 from bench.units import format_size
 
-KERNEL, BASELINE = "fast_string", "fragile"
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Time of KERNEL over BASELINE, geometric mean over a size class and a geometry class."""
+    """Time of SUBJECT over QUIRK, geometric mean over a size class and a geometry class."""
 
     size_class: int
     geometry: str
@@ -115,14 +114,14 @@ def digest(table: Table, context: Context | None = None) -> Digest:
 
 
 def _cells(table: Table) -> list[Cell]:
-    if not table.has(KERNEL, BASELINE):
+    if not table.has(SUBJECT, QUIRK):
         return []
     groups: dict[tuple[int, str], list[int]] = {}
     for row, point in enumerate(table.points):
         key = size_class(point.size)[0], geometry_class(point)
         if point.size:
             groups.setdefault(key, []).append(row)
-    ratios = mean_ratios(table, KERNEL, BASELINE, list(groups.values()))
+    ratios = mean_ratios(table, SUBJECT, QUIRK, list(groups.values()))
     ends = zip(groups, ratios.mid, ratios.low, ratios.high, strict=True)
     return [Cell(*key, float(mid), float(low), float(high)) for key, mid, low, high in ends]
 

@@ -24,11 +24,6 @@ def ratio(table: Table, kernel: str, baseline: str) -> Interval:
     return _exp(table, table.log_ratios(kernel, baseline))
 
 
-def mean_times(table: Table, kernel: str, groups: Groups) -> Interval:
-    """Geometric means of seconds per call over groups of points, one entry for each group."""
-    return _exp(table, group_means(np.log(table.seconds(kernel)), table.phases, groups))
-
-
 def mean_ratios(table: Table, kernel: str, baseline: str, groups: Groups) -> Interval:
     """Geometric means of the ratio over groups of points, one entry for each group."""
     return _exp(table, group_means(table.log_ratios(kernel, baseline), table.phases, groups))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, stretches
+from bench.evidence.answers import stretches
+from bench.evidence.contest import SLOWER, contest
 from bench.evidence.estimates import Table
 from bench.evidence.factors import DEAR
-from bench.evidence.placement import mean_interval, proved_over
 from bench.geometry import alias_class
-from bench.model import PAGE
+from bench.model import PAGE, SAME
 
 NEAR = float(np.log1p(DEAR))
 """Log ratios that lie this near each other are alike: what is dear begins here."""
@@ -63,9 +63,8 @@ class _Curve:
 def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
     """The groups at which kernel is proved slower than baseline beyond MARGIN, worst first.
 
-    Each point is judged as a claim judges it: by Student's t within the placements, at a
-    false-discovery rate of RATE over all points (Benjamini and Hochberg). The worst pair left
-    begins a group, and each pair that is alike to all of it joins (complete linkage).
+    Each point is judged as the answer and the claims judge it. The worst pair left begins a
+    group, and each pair that is alike to all of it joins (complete linkage).
     """
     if not table.has(kernel, baseline):
         return ()
@@ -82,17 +81,15 @@ def losses(table: Table, kernel: str, baseline: str) -> tuple[Loss, ...]:
 
 def _curves(table: Table, kernel: str, baseline: str) -> Iterator[_Curve]:
     """The pairs that lose anywhere."""
-    logs = table.log_ratios(kernel, baseline)
-    proved = proved_over(logs, table.phases, float(np.log1p(MARGIN)))
-    mid = mean_interval(logs, table.phases).mid
+    own = contest(table, kernel, baseline).of(SAME)
+    logs = np.log(own.ratio.mid)
     rows: dict[tuple[int, int], list[int]] = {}
-    for row, point in enumerate(table.points):
-        if np.isfinite(mid[row]):
-            rows.setdefault((point.src_offset, point.dst_offset), []).append(row)
-    for pair, own in rows.items():
-        losing = frozenset(table.points[row].size for row in own if proved[row])
+    for row, point in enumerate(own.points):
+        rows.setdefault((point.src_offset, point.dst_offset), []).append(row)
+    for pair, those in rows.items():
+        losing = frozenset(own.points[row].size for row in those if own.words[row] == SLOWER)
         if losing:
-            yield _Curve(pair, {table.points[row].size: float(mid[row]) for row in own}, losing)
+            yield _Curve(pair, {own.points[row].size: float(logs[row]) for row in those}, losing)
 
 
 def _group(curves: Sequence[_Curve]) -> Loss:

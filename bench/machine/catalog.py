@@ -33,9 +33,12 @@ def add(loaded: Iterable[Kernel]) -> None:
     _loaded.extend(kernel for kernel in loaded if kernel not in _loaded)
 
 
-def images() -> tuple[Kernel, ...]:
-    """The three outcomes of the composed dispatch, whichever Linux takes here."""
-    return tuple(k for k in native.compiled_kernels() if k.role == "image")
+def load(manifests: Iterable[str]) -> None:
+    """Adds the routines of kernel trees that another process built, as it tells of them."""
+    for text in manifests:
+        from bench.machine import linux_build  # noqa: PLC0415 (most runs have no trees)
+
+        add(linux_build.load(linux_build.from_manifest(text)))
 
 
 def unavailable(kernel: Kernel) -> Unavailable | None:

@@ -127,12 +127,6 @@ def _quirk_of(device: Path) -> tuple[bool, str]:
     return set_, f"{name} {'sets' if set_ else 'does not set'} the fragile quirk"
 
 
-def kernel_version() -> tuple[int, int]:
-    """Major and minor number of the running kernel."""
-    match = re.match(r"(\d+)\.(\d+)", platform.release())
-    return (int(match[1]), int(match[2])) if match else (0, 0)
-
-
 @cache
 def copy_path() -> CopyPath:
     """The path that copy_mc_to_kernel() of Linux >= 5.10 takes on this machine, and why."""

@@ -220,9 +220,6 @@ def check_small(kernel: Kernel, address: int, last_size: int) -> Violation | Non
     return Violation(out.where, out.returned, out.size, out.dst_offset, out.src_offset)
 
 
-_FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE  # all pages at once
-
-
 class Area:
     """Fresh anonymous memory, filled with non-zero bytes so that every page is its own.
 
@@ -240,10 +237,13 @@ class Area:
         lib.copymc_fill(self._view, whole, seed)
 
 
+_FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE  # all pages at once
+
+
 def _mapped(size: int) -> mmap.mmap:
     """Anonymous memory; CopymcError names how much was asked for where there is not so much."""
     try:
-        return mmap.mmap(-1, size)
+        return mmap.mmap(-1, size, _FLAGS)
     except OSError as error:
         raise CopymcError(
             f"{size >> 20} MiB of memory for one side of the copies: {error.strerror}; choose "

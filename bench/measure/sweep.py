@@ -315,22 +315,13 @@ def _noted(process: int) -> dict[str, Scalar]:
     return {name: value for name, value in run.get_metadata().items() if name in _PYPERF_FACTS}
 
 
-def _load(libraries: Sequence[str]) -> None:
-    """Adds the routines of kernel trees to the catalogue."""
-    if libraries:
-        from bench.machine import linux_build  # noqa: PLC0415 (most runs have no trees)
-
-        for text in libraries:
-            catalog.add(linux_build.load(linux_build.from_manifest(text)))
-
-
 def _start(spent: Spent) -> tuple[Sweep, tuple[native.Area, native.Area]]:
     """The sweep of the assignment on standard input, and the memory that it copies."""
     with spent.stage("starting"):
         work = Assignment.from_json(sys.stdin.read())
         _pin(work.cpu)
         areas = _areas(work.plan)
-        _load(work.libraries)
+        catalog.load(work.libraries)
         kernels = {kernel.name: kernel for kernel in catalog.available()}
         src, dst = areas
         sweep = Sweep(work, native.NativeTimer(), kernels, (src.address, dst.address), spent)

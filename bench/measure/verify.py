@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.children import deaf, ending
-from bench.machine import catalog, contract, linux_build
+from bench.machine import catalog, contract
 from bench.machine.contract import CopyCase, Outcome, Reason, Setup, Tally, Violation
 from bench.machine.faults import SOURCES
 from bench.machine.faults.area import Armed, FaultSource
@@ -268,12 +268,6 @@ class _Areas:
             area.close()
 
 
-def _load(libraries: tuple[str, ...]) -> None:
-    """What each process loads first: the routines of kernel trees."""
-    for text in libraries:
-        catalog.add(linux_build.load(linux_build.from_manifest(text)))
-
-
 def _part(name: str, phase_index: int, fault_names: tuple[str, ...]) -> tuple[Row, ...]:
     """One part in a process of its own."""
     faults = [source for source in SOURCES if source.name in fault_names]
@@ -334,7 +328,7 @@ def _together(
     """Parts with their rows as they end; BrokenProcessPool where one ends its process."""
     spawn = multiprocessing.get_context("spawn")
     workers = min(len(parts), len(os.sched_getaffinity(0))) or 1
-    with ProcessPoolExecutor(workers, spawn, initializer=_load, initargs=(libraries,)) as pool:
+    with ProcessPoolExecutor(workers, spawn, catalog.load, (libraries,)) as pool:
         try:
             with ending():
                 with deaf():

@@ -6,15 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.evidence.claims import CLAIMS
 from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED
 from bench.evidence.classes import short_geometry
-from bench.evidence.digest import BASELINE, KERNEL, Cell, Digest, by_generation, columns
+from bench.evidence.digest import Cell, Digest, by_generation, columns
 from bench.model import ORDINARY
 from bench.present.answer import heat_of
 from bench.present.document import Document, Grid, Paragraph, Section
 from bench.present.machines import NO_RECOVERY
-from bench.present.text import file_name, many
+from bench.present.text import file_name, many, short_ratio
 from bench.units import format_size
 
 
@@ -23,7 +24,7 @@ def across(digests: Sequence[Digest]) -> Document:
     ordered = by_generation(digests)
     sections = [
         Section("", tuple(_answer(ordered))),
-        Section(f"Time of {KERNEL} over time of {BASELINE}", (_ratios(ordered),)),
+        Section(f"Time of {SUBJECT} over time of {QUIRK}", (_ratios(ordered),)),
         Section("Files", (_files(ordered),)),
         Section("Claims by file", (_verdicts(ordered), _legend())),
     ]
@@ -52,12 +53,12 @@ def _findings(digests: Sequence[Digest]) -> Iterator[str]:
     cells = [(digest, cell) for digest in digests for cell in digest.cells
              if not math.isnan(cell.ratio)]  # fmt: skip
     if not cells:
-        yield f"No file has both {KERNEL} and {BASELINE}."
+        yield f"No file has both {SUBJECT} and {QUIRK}."
         return
     faster = sum(cell.ratio < 1 for _, cell in cells)
     worst_of, worst = max(cells, key=lambda pair: pair[1].ratio)
     yield (
-        f"{KERNEL} is faster than {BASELINE} in {faster} of {len(cells)} cells; at worst it takes "
+        f"{SUBJECT} is faster than {QUIRK} in {faster} of {len(cells)} cells; at worst it takes "
         f"{worst.ratio:.1f} times as long, in {short_geometry(worst.geometry)} from "
         f"{format_size(worst.size_class)} on {worst_of.identity.name}."
     )
@@ -90,7 +91,7 @@ def _ratios(digests: Sequence[Digest]) -> Grid:
             if not any((geometry, size) in own for size in sizes):
                 continue
             ratios = [own.get((geometry, size), math.nan) for size in sizes]
-            rows.append((short_geometry(geometry), name, *map(_digits, ratios)))
+            rows.append((short_geometry(geometry), name, *map(short_ratio, ratios)))
             heat.append((None, None, *map(heat_of, ratios)))
     head = ("calls", "machine", *map(_short_size, sizes))
     return Grid(head, tuple(rows), CAPTION, tuple(heat))
@@ -115,13 +116,6 @@ def _short_name(number: int, digest: Digest) -> str:
     if len(f"{number} {name}") > _NAME_MOST:
         name = " ".join((first, *(word if word.isdigit() else f"{word[:1]}." for word in rest)))
     return f"{number} {name}"[:_NAME_MOST]
-
-
-def _digits(ratio: float) -> str:
-    """The ratio in at most four characters where that can be."""
-    if math.isnan(ratio):
-        return "-"
-    return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:.0f}"
 
 
 def _short_size(size: int) -> str:

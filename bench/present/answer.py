@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.evidence.answers import class_ratios, compared
+from bench.evidence.answers import QUIRK, SUBJECT, class_ratios, compared
 from bench.evidence.claims.speed import kernel_memcpy
 from bench.evidence.drawn import MixRatio, RangeRatio, mix_ratios, range_ratios, sources
 from bench.evidence.estimates import Table
@@ -17,11 +17,6 @@ from bench.model import ORDINARY
 from bench.present.document import Grid, Paragraph, Part, Section
 from bench.present.text import brackets, ratio_text
 from bench.units import format_number, format_range, format_size
-
-SUBJECT = "fast_string"
-"""Linux' default, the kernel that the suite is about."""
-
-QUIRK = "fragile"
 
 AS_IT_OCCURS = "The same size again and again, offsets uniform, hot; means over the measured sizes."
 CHOSEN = "The same call again and again, hot; means over sizes and over the chosen pointers."

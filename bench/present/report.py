@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.evidence.answers import MARGIN, compared
+from bench.evidence.answers import MARGIN, SUBJECT, compared
 from bench.evidence.claims import Context, Finding, judge
 from bench.evidence.claims.claim import place_words
 from bench.evidence.classes import size_class
@@ -23,7 +23,7 @@ from bench.evidence.trees import ALIKE, VERDICTS, PointRatio, judge_trees, share
 from bench.libc import memcpy
 from bench.model import FORMS, CopymcError, Point
 from bench.present import naming
-from bench.present.answer import SUBJECT, answer, by_size, geometry, placed, rivals
+from bench.present.answer import answer, by_size, geometry, placed, rivals
 from bench.present.document import (
     Document,
     Grid,

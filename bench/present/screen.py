@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.evidence.bands import Band, Column, bands
 from bench.evidence.claims import Finding
 from bench.evidence.claims.claim import FAILS, HOLDS, UNDECIDED, place_words
@@ -24,11 +25,10 @@ from bench.evidence.stats import LEAST_INTERVAL, Interval
 from bench.microarch import identify
 from bench.model import ORDINARY, SAME, Point, Scalar
 from bench.present import plain, sentences
-from bench.present.answer import QUIRK, SUBJECT
 from bench.present.document import Grid, Screen, heads
 from bench.present.machines import contradiction, no_recovery, virtual
 from bench.present.repeat import command
-from bench.present.text import many
+from bench.present.text import many, short_ratio
 from bench.units import format_duration, short_range
 
 LINES = 24
@@ -153,11 +153,7 @@ def _listed(names: Sequence[str]) -> str:
 def _answer(table: Table, own: Contest | None) -> str:
     if own is None or not own.points:
         return f"None: it needs {SUBJECT} beside {QUIRK} or memcpy_orig."
-    text = sentences.answer(own, table.study)
-    stored = kept(table)
-    if stored is not None and SUBJECT in stored.wrong:
-        return f"None, as {SUBJECT} is wrong. By time alone: {text}"
-    return text
+    return sentences.answer(table, own)
 
 
 def _missing(table: Table, own: Contest | None) -> Iterator[str]:
@@ -209,7 +205,7 @@ def _groups(family: Table, own: Contest) -> Iterator[Group]:
     """Ordinary pointers, and the dearest class of chosen ones; a usual class without the first."""
     classes = panels(family.points)
     chosen = own.of(SAME)
-    dearest = sentences.dearest(chosen) if chosen.points else ""
+    dearest = chosen.dearest if chosen.points else ""
     usual = (name for name in (ORDINARY, *_USUAL) if name in classes and name != dearest)
     for name in dict.fromkeys([*itertools.islice(usual, 1), dearest]):
         if name:
@@ -229,14 +225,8 @@ def _cell(cell: Interval | None, with_placement: bool) -> str:
     """`1.39 (1.30..1.47)`; a dash for what was not measured."""
     if cell is None:
         return "-"
-    if not with_placement or np.isnan(cell.least):
-        return _ratio(float(cell.mid))
-    return f"{_ratio(float(cell.mid))} ({_ratio(float(cell.least))}..{_ratio(float(cell.most))})"
-
-
-def _ratio(value: float) -> str:
-    """Two digits after the point, one from 10 on."""
-    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}"
+    mid, least, most = (short_ratio(float(end)) for end in (cell.mid, cell.least, cell.most))
+    return f"{mid} ({least}..{most})" if with_placement and not np.isnan(cell.least) else mid
 
 
 # The notes.
@@ -277,7 +267,7 @@ def _against_memcpy(family: Table, rival: str, point: Point) -> str:
     if name == rival or not family.has(SUBJECT, name):
         return ""
     mid = float(ratio(family, SUBJECT, name).mid[family.points.index(point)])
-    return "" if np.isnan(mid) else f"  /orig {_ratio(mid)}"
+    return "" if np.isnan(mid) else f"  /orig {short_ratio(mid)}"
 
 
 def _chance(table: Table, own: Contest, cells: Sequence[Interval]) -> str:
@@ -285,8 +275,8 @@ def _chance(table: Table, own: Contest, cells: Sequence[Interval]) -> str:
     slower = own.only(SLOWER)
     lost = f"no loss to {own.rival} proved"
     if slower.points:
-        times = sentences.factor(float(slower.ratio.mid[slower.worst]))
-        lost = f"worst proved loss {times}: {place_words(slower.points[slower.worst])}"
+        times, point = sentences.worst_factor(slower), slower.points[slower.worst]
+        lost = f"worst proved loss {times}: {place_words(point)}"
     if len(table.study.processes) < LEAST_INTERVAL:
         return f"under {LEAST_INTERVAL} processes: no interval of chance   {lost}"
     half = max((float((c.high - c.low) / (2 * c.mid)) for c in cells), default=0.0)

@@ -66,6 +66,13 @@ def ratio_text(ratio: Interval, row: int | tuple[()] = ()) -> str:
     return f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
+def short_ratio(ratio: float) -> str:
+    """A ratio in at most four characters where that can be: `0.52`, `11.7`, `120`."""
+    if np.isnan(ratio):
+        return "-"
+    return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:.0f}"
+
+
 def point_text(point: Point) -> str:
     """Every parameter of a point."""
     if point.mix:

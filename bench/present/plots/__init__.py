@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.model import CopymcError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it only starts slower
 
 
-ANSWERED = ("fast_string", "fragile")
+ANSWERED = (SUBJECT, QUIRK)
 """The kernels without which there is no answer to draw."""
 
 _PLOTS = {  # name of a file, and the module that draws it; by this order on a page

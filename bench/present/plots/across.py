@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.evidence.digest import BASELINE, KERNEL, Digest, by_generation, columns, size_label
+from bench.evidence.answers import QUIRK, SUBJECT
+from bench.evidence.digest import Digest, by_generation, columns, size_label
 from bench.evidence.stats import Floats
 from bench.present.across import labels
 from bench.present.plots import style
@@ -52,11 +53,11 @@ def figure(digests: Sequence[Digest]) -> Figure | None:
         axis.set_title(name, fontsize=8.5, pad=3)
     _labels(axes, ordered, sizes)
     style.outer(axes, across)
-    style.margins(fig, f"{KERNEL} against {BASELINE} across machines", _FOOT,
+    style.margins(fig, f"{SUBJECT} against {QUIRK} across machines", _FOOT,
                   left=0.2 + 0.075 * max(map(len, labels(ordered))))  # fmt: skip
     place = fig.add_axes((0.3, 0.42 / fig.get_figheight(), 0.4, 0.12 / fig.get_figheight()))
     scale(fig.colorbar(image, cax=place, orientation="horizontal", extend="both"),
-          f"time of {KERNEL} / {BASELINE}")  # fmt: skip
+          f"time of {SUBJECT} / {QUIRK}")  # fmt: skip
     place.tick_params(labelsize=7)
     return fig
 

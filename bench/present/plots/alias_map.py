@@ -11,18 +11,17 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from bench.evidence.answers import MARGIN
+from bench.evidence.answers import MARGIN, QUIRK, SUBJECT
 from bench.evidence.classes import GEOMETRY_CLASSES, geometry_class
-from bench.evidence.duel import proved
+from bench.evidence.contest import FASTER, SLOWER, contest
 from bench.evidence.estimates import Table
-from bench.evidence.placement import Bools, mean_interval
+from bench.evidence.placement import Bools
 from bench.evidence.stats import Floats
-from bench.model import PAGE
+from bench.model import PAGE, SAME
 from bench.present.hover import group_name
 from bench.present.plots import style
 from bench.units import format_size
 
-KERNEL, BASELINE = "fast_string", "fragile"
 GREY = "#C4C4C4"
 """The colour of a cell whose ratio is not proved to differ from 1."""
 
@@ -38,7 +37,7 @@ class Cells:
         pairs: (src_offset, dst_offset) of the rows, by their class at the smallest size: small
             deltas, then far ones, then pairs at a page's end.
         sizes: bytes of the columns.
-        ratios: time of KERNEL over BASELINE; NaN where it was not measured.
+        ratios: time of SUBJECT over QUIRK; NaN where it was not measured.
         is_proved: whether one is proved to differ from the other by more than MARGIN.
 
     """
@@ -50,36 +49,34 @@ class Cells:
 
 
 def cells(table: Table) -> Cells:
-    """Every pair of pointers at every size, judged as losses are."""
-    logs = table.log_ratios(KERNEL, BASELINE)
-    mid = mean_interval(logs, table.phases).map(np.exp).mid
-    told = np.logical_or(*proved(logs, table.phases))
+    """Every pair of pointers at every size, judged as the answer is."""
+    own = contest(table, SUBJECT, QUIRK).of(SAME)
     by_class = {(p.src_offset, p.dst_offset): GEOMETRY_CLASSES.index(geometry_class(p))
                 for p in reversed(table.points)}  # fmt: skip
     pairs = tuple(sorted(by_class, key=lambda pair: (by_class[pair], pair)))
     sizes = tuple(sorted({p.size for p in table.points}))
     ratios = np.full((len(pairs), len(sizes)), np.nan)
     is_proved = np.zeros(ratios.shape, dtype=bool)
-    for row, point in enumerate(table.points):
+    for point, ratio, word in zip(own.points, own.ratio.mid, own.words, strict=True):
         place = pairs.index((point.src_offset, point.dst_offset)), sizes.index(point.size)
-        ratios[place], is_proved[place] = mid[row], told[row]
+        ratios[place], is_proved[place] = ratio, word in (FASTER, SLOWER)
     return Cells(pairs, sizes, ratios, is_proved)
 
 
 def figure(table: Table) -> Figure | None:
     """The figure; None unless both kernels were measured."""
-    if not table.has(KERNEL, BASELINE):
+    if not table.has(SUBJECT, QUIRK):
         return None
     shown = cells(table)
     fig, (axis,) = style.grid(1, 1, 0.24 * max(6, len(shown.pairs)))
     image = show(axis, shown.ratios, ~shown.is_proved)
     bar = fig.colorbar(image, ax=axis, extend="both", pad=0.015, fraction=0.04)
-    scale(bar, f"time of {KERNEL} / {BASELINE}")
+    scale(bar, f"time of {SUBJECT} / {QUIRK}")
     _labels(axis, shown)
     if len(shown.sizes) <= _READABLE:
         draw_numbers(axis, shown.ratios, ~shown.is_proved)
-    style.finish(fig, table, f"{KERNEL} against {BASELINE} over pointer geometry and size",
-                 f"violet, below 1: {KERNEL} is faster; orange, above 1: it is slower; "
+    style.finish(fig, table, f"{SUBJECT} against {QUIRK} over pointer geometry and size",
+                 f"violet, below 1: {SUBJECT} is faster; orange, above 1: it is slower; "
                  f"grey: a difference over {MARGIN:.0%} is not proved; empty: not measured",
                  (1.75, 0.9, 0.75))  # fmt: skip
     return fig

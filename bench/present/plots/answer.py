@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bench.evidence.duel import Span, by_range, by_size, worst_class
+from bench.evidence import classes
+from bench.evidence.answers import QUIRK, SUBJECT
+from bench.evidence.claims.speed import FAMILY
+from bench.evidence.contest import SLOWER, Contest, contest
+from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import mean_ratios
 from bench.evidence.stats import Floats, Interval
-from bench.model import ORDINARY, SHUFFLED
-from bench.present.answer import QUIRK, SUBJECT
-from bench.present.headline import factor, headline, pointers
+from bench.model import ORDINARY, SAME, SHUFFLED
 from bench.present.machines import fact, machine
 from bench.present.plots import style
 from bench.present.plots.labels import Box, Curve, clearness, foot, place
+from bench.present.sentences import title, worst_factor
 from bench.present.text import many
 from bench.units import format_size
 
@@ -40,6 +43,10 @@ _LOOKS: dict[str, dict[str, Any]] = {  # colour, mark and dashes each tell the l
     "memcpy_orig": {"color": "#0072B2", "marker": "^", "linestyle": (0, (5, 1.5)), "lw": 1.2},
     "mcsafe_unrolled": {"color": "#007A59", "marker": "D", "linestyle": (0, (1, 1.2)), "lw": 1.4},
 }
+
+
+Span = tuple[int, int]
+"""Smallest and largest size of a range, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +74,55 @@ class Panel:
         return np.array([np.sqrt(low * high) for low, high in self.ranges])
 
 
-def panels(table: Table) -> list[Panel]:
+def panels(table: Table, own: Contest) -> list[Panel]:
     """Ordinary pointers and the worst ones, as far as they were measured."""
-    ordinary = table.other(ORDINARY)
-    both = [_ordinary(table)] if by_size(ordinary, ORDINARY) or _ranges(table) else []
-    worst = worst_class(table, SUBJECT, QUIRK) if table.has(SUBJECT, QUIRK) else None
-    if worst:
-        groups = by_size(table, worst.geometry)
-        title = f"{pointers(worst)}\nworst pair {factor(worst.ratio)}, {format_size(worst.size)}"
-        both.append(Panel(title, _sizes(groups), _ratios(table, groups)))
+    ordinary, shuffled = table.other(ORDINARY), table.other(SHUFFLED)
+    sizes, ranges = _by_size(ordinary, ORDINARY), _by_range(shuffled)
+    both = [Panel("Ordinary pointers\n(any offset)", _numbers(sizes), _ratios(ordinary, sizes),
+                  tuple(ranges), _ratios(shuffled, ranges))]  # fmt: skip
+    if (chosen := own.of(SAME)).points:
+        groups = _by_size(table, chosen.dearest)
+        both.append(Panel(_worst(chosen), _numbers(groups), _ratios(table, groups)))
     return [panel for panel in both if SUBJECT in {**panel.lines, **(panel.marks or {})}]
 
 
-def _ordinary(table: Table) -> Panel:
-    ordinary, shuffled = table.other(ORDINARY), table.other(SHUFFLED)
-    groups, ranges = by_size(ordinary, ORDINARY), _ranges(table)
-    return Panel("Ordinary pointers\n(any offset)", _sizes(groups), _ratios(ordinary, groups),
-                 tuple(ranges), _ratios(shuffled, ranges))  # fmt: skip
+def _worst(chosen: Contest) -> str:
+    """The class of pointers that loses most, and its worst pair."""
+    word = "Worst pointers" if SLOWER in chosen.words else "No loss proved; largest ratio"
+    own = chosen.only(SLOWER) if SLOWER in chosen.words else chosen
+    pair = f"worst pair {worst_factor(own)}, {format_size(own.points[own.worst].size)}"
+    return f"{word} ({chosen.dearest})\n{pair}"
 
 
-def _ranges(table: Table) -> dict[Span, list[int]]:
-    return dict(sorted(by_range(table.other(SHUFFLED)).items()))
+def _by_size(table: Table, geometry: str) -> dict[int, list[int]]:
+    """The rows of a class of pointers at each size that an axis of doublings has."""
+    rows = classes.panels(table.points).get(geometry, {})
+    return {size: rows[size] for size in sorted(rows) if size}
 
 
-def _sizes(groups: Mapping[Span, Sequence[int]]) -> Floats:
-    return np.array([low for low, _ in sorted(groups)], dtype=float)
+def _by_range(table: Table) -> dict[Span, list[int]]:
+    """The row of each mix that is a range of sizes, by size."""
+    ranges = {row: bounds(point.mix) for row, point in enumerate(table.points)}
+    return dict(sorted((span, [row]) for row, span in ranges.items() if span))
 
 
-def _ratios(table: Table, groups: Mapping[Span, Sequence[int]]) -> dict[str, Interval]:
-    """Time over fragile's in each group, by size, for the kernels that were measured."""
-    rows = [groups[span] for span in sorted(groups)]
+def _numbers(sizes: Iterable[int]) -> Floats:
+    return np.array(list(sizes), dtype=float)
+
+
+def _ratios(table: Table, groups: Mapping[Any, Sequence[int]]) -> dict[str, Interval]:
+    """Time over fragile's in each group, in order, for the kernels that were measured."""
+    rows = list(groups.values())
     return {name: mean_ratios(table, name, QUIRK, rows) for name in _LOOKS
             if rows and table.has(name, QUIRK)}  # fmt: skip
 
 
 def figure(table: Table) -> Figure | None:
     """The figure; None unless the default and the quirk were measured."""
-    shown = panels(table)
+    if not table.other(*FAMILY).has(SUBJECT, QUIRK):
+        return None
+    own = contest(table, SUBJECT, QUIRK)
+    shown = panels(table, own)
     if not shown:
         return None
     fig, axes = style.grid(len(shown), len(shown), _HEIGHT, WIDTH)
@@ -112,7 +131,7 @@ def figure(table: Table) -> Figure | None:
         _draw(axis, panel)
         axis.set_title(style.verbatim(panel.title), fontsize=7.5, y=1.0)
     _axes(axes, shown)
-    _words(fig, table, shown)
+    _words(fig, table, title(table, own), shown)
     for axis, panel in zip(axes, shown, strict=True):
         _names(axis, panel)
     return fig
@@ -156,18 +175,20 @@ def _ends(shown: Sequence[Panel]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _words(fig: Figure, table: Table, shown: Sequence[Panel]) -> None:
+def _words(
+    fig: Figure, table: Table, finding: Sequence[str], shown: Sequence[Panel]
+) -> None:
     """The finding above; what the marks mean, machine and date below."""
-    title = fig.suptitle("", fontsize=8.2, x=0.012, ha="left", va="top", weight="bold")
+    head = fig.suptitle("", fontsize=8.2, x=0.012, ha="left", va="top", weight="bold")
     note = fig.text(0.012, 0, "", fontsize=6.3, color="#333333", ha="left", va="bottom",
                     linespacing=1.3)  # fmt: skip
-    _fold(title, [f"{sentence}." for sentence in headline(table)])
+    _fold(head, finding)
     _fold(note, [_key(shown), _source(table)])
-    top = 0.155 * (title.get_text().count("\n") + 1) + 0.42
+    top = 0.155 * (head.get_text().count("\n") + 1) + 0.42
     foot = _LINE * (note.get_text().count("\n") + 1) + 0.48
     height = _HEIGHT + top + foot
     fig.set_figheight(height)
-    title.set_y(1 - 0.05 / height)
+    head.set_y(1 - 0.05 / height)
     note.set_y(0.05 / height)
     fig.subplots_adjust(left=_LEFT / WIDTH, right=1 - _RIGHT / WIDTH, bottom=foot / height,
                         top=1 - top / height, wspace=_GAP / 2.6)  # fmt: skip

@@ -6,13 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.evidence.answers import SUBJECT
 from bench.evidence.drawn import bounds
 from bench.evidence.estimates import Table
 from bench.evidence.intervals import ratio
 from bench.model import SHUFFLED, SORTED
 from bench.present.plots import style
-
-BASELINE = "fast_string"
 
 
 def mixes(table: Table) -> list[str]:
@@ -22,8 +21,8 @@ def mixes(table: Table) -> list[str]:
 
 
 def line(table: Table, kernel: str, names: list[str]) -> tuple[list[float], list[float]]:
-    """Time over BASELINE's in each mix, and half the interval's width; NaN where unknown."""
-    ratios = ratio(table, kernel, BASELINE)
+    """Time over SUBJECT's in each mix, and half the interval's width; NaN where unknown."""
+    ratios = ratio(table, kernel, SUBJECT)
     rows = {point.mix: row for row, point in enumerate(table.points)}
     mid = [float(ratios.mid[rows[name]]) if name in rows else np.nan for name in names]
     half = [float(ratios.high[rows[name]] - ratios.low[rows[name]]) / 2 if name in rows else np.nan
@@ -34,9 +33,9 @@ def line(table: Table, kernel: str, names: list[str]) -> tuple[list[float], list
 def figure(table: Table) -> Figure | None:
     """The figure; None unless mixes were measured with the default and another kernel."""
     shuffled = table.other(SHUFFLED)
-    others = [name for name in style.copies(shuffled) if name not in (BASELINE, "dispatch")]
+    others = [name for name in style.copies(shuffled) if name not in (SUBJECT, "dispatch")]
     names = mixes(shuffled)
-    if not names or not others or not shuffled.has(BASELINE):
+    if not names or not others or not shuffled.has(SUBJECT):
         return None
     fig, (axis,) = style.grid(1, 1, 4.2)
     axis.set_yscale("log")
@@ -46,12 +45,12 @@ def figure(table: Table) -> Figure | None:
         _draw(axis, table, kernel, names, at)
     axis.axhline(1, color="#000000", lw=0.8)
     axis.set_xticks(range(len(names)), [f"{n} B" if bounds(n) else n for n in names])
-    axis.set(ylabel=f"time / {BASELINE}", xlabel="sizes drawn from")
+    axis.set(ylabel=f"time / {SUBJECT}", xlabel="sizes drawn from")
     style.ratio_axis(axis, axis.get_ylim())
     axis.grid(True, axis="y", lw=0.4, alpha=0.5)
     note = ("hollow: sorted by size; filled: shuffled, as nobody predicts them; below 1: faster "
-            f"than {BASELINE}; bars: {style.band(table)}")  # fmt: skip
-    title = f"Time over {BASELINE}: sizes in order and in random order"
+            f"than {SUBJECT}; bars: {style.band(table)}")  # fmt: skip
+    title = f"Time over {SUBJECT}: sizes in order and in random order"
     style.finish(fig, table, title, note, (0.75, 0.55, 0.15))
     return fig
 
@@ -63,7 +62,7 @@ def _draw(axis: Axes, table: Table, kernel: str, names: list[str], at: np.ndarra
     ends = {}
     for form, fill in ((SORTED, "white"), (SHUFFLED, look["color"])):
         own = table.other(form)
-        if not own.has(kernel, BASELINE):
+        if not own.has(kernel, SUBJECT):
             continue
         mid, half = line(own, kernel, names)
         ends[form] = mid

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.evidence.answers import QUIRK, SUBJECT
 from bench.evidence.clock import phase_cycles
 from bench.evidence.estimates import Table
 from bench.evidence.stats import Floats, nan_median
 from bench.model import PHASES
-from bench.present.answer import QUIRK, SUBJECT
 from bench.present.plots import style
 
 _LOOKS = (("#000000", "o"), ("#D55E00", "s"), ("#0072B2", "^"), ("#009E73", "D"))
