@@ -37,6 +37,7 @@ class MadeUp:
         memory: bytes per ns beyond the caches.
         slow: how often `rep movsb` takes its time at the classes of delta in `classes`.
         python: how many times slower than an ordinary machine all that is no copying is.
+        blocks: what `_costs_of` said of a chunk and a block.
 
     """
 
@@ -49,6 +50,9 @@ class MadeUp:
     python: float = 0.0
     chunk: float = 6_000.0
     kernels: dict[str, float] = field(default_factory=dict)
+    blocks: dict[tuple[int, Block], tuple[float, float, float]] = field(
+        default_factory=dict, repr=False
+    )
 
     def __post_init__(self) -> None:
         rng = random.Random(f"machine {self.seed}")
@@ -175,15 +179,12 @@ def _process_ns(machine: MadeUp, plan: Plan, process: int, rng: random.Random) -
     return total * math.exp(rng.gauss(0, 0.02))
 
 
-_values: dict[tuple[int, int, Block], tuple[float, float, float]] = {}
-
-
 def _visit_ns(machine: MadeUp, plan: Plan, process: int, index: int, numbers: range) -> float:
     block = plan.blocks[index]
-    key = id(machine), plan.chunk_ns, Block(block.point, block.kernels, 0)
-    if key not in _values:
-        _values[key] = _costs_of(machine, plan, block)
-    value, proofs, calls = _values[key]
+    key = plan.chunk_ns, Block(block.point, block.kernels, 0)
+    if key not in machine.blocks:
+        machine.blocks[key] = _costs_of(machine, plan, block)
+    value, proofs, calls = machine.blocks[key]
     count, python = len(block.kernels), machine.python
     total = count * 10_000 * python + len(numbers) * value
     if numbers.start or block.point.fault:
