@@ -47,6 +47,8 @@ rivals: $(VENV)/.installed
 
 setup: $(VENV)/.tests
 
+# Without compiled files each process that a test starts would compile the package for itself.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.tests
 	$(BIN)/ruff check bench tests
 	$(BIN)/mypy

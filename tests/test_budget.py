@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import pytest
 
@@ -133,6 +134,10 @@ def test_equal_costs_give_equal_plans_and_other_costs_others() -> None:
     assert fit(plan, slower, limits("quick")).plan != one.plan
 
 
+SHARES = (1.1, 0.98, 0.93, 0.88, 0.7, 0.5, 0.3, 0.15, 0.1, 0.05)  # of what the whole plan takes
+
+
+@cache
 def shrinking() -> list[tuple[float, Plan, str]]:
     """The plans for smaller and smaller budgets on one machine."""
     machine = MadeUp(3, cache=32 * MIB)
@@ -140,13 +145,10 @@ def shrinking() -> list[tuple[float, Plan, str]]:
     costs = machine.costs(plan)
     whole = Forecast(plan, costs).run_ns(plan) / 1e9
     plans = []
-    for share in (1.1, 0.98, 0.93, 0.88, 0.7, 0.5, 0.3, 0.15, 0.1, 0.05):
+    for share in SHARES:
         got = fit(plan, costs, Limits(share * whole, LEAST_PROCESSES, 20))
         plans.append((share * whole, got.plan, got.dropped))
     return plans
-
-
-SHRINKING = shrinking()
 
 
 def sizes(plan: Plan) -> set[int]:
@@ -159,10 +161,10 @@ def pairs(plan: Plan, size: int) -> int:
 
 
 def test_the_largest_sizes_lose_pairs_first_then_processes_go_then_whole_sizes() -> None:
-    full, first = SHRINKING[0][1], SHRINKING[1][1]
+    full, first = shrinking()[0][1], shrinking()[1][1]
     assert pairs(first, 4 * MIB) < pairs(full, 4 * MIB)
     assert pairs(first, 64 << 10) == pairs(full, 64 << 10)
-    for _, plan, _ in SHRINKING:
+    for _, plan, _ in shrinking():
         if plan.processes < full.processes:
             assert pairs(plan, 64 << 10) in (0, 2)
         if sizes(plan) < sizes(full):
@@ -170,33 +172,33 @@ def test_the_largest_sizes_lose_pairs_first_then_processes_go_then_whole_sizes()
             gone = sizes(full) - sizes(plan)
             assert min(gone) > max(sizes(plan))
     assert any(plan.processes == LEAST_PROCESSES and sizes(plan) == sizes(full)
-               for _, plan, _ in SHRINKING)  # fmt: skip
-    assert sizes(SHRINKING[-1][1]) < sizes(full)
+               for _, plan, _ in shrinking())  # fmt: skip
+    assert sizes(shrinking()[-1][1]) < sizes(full)
 
 
 def test_small_copies_keep_every_pair_of_offsets_as_long_as_they_are_measured() -> None:
-    full = SHRINKING[0][1]
-    for _, plan, _ in SHRINKING:
+    full = shrinking()[0][1]
+    for _, plan, _ in shrinking():
         for size in sizes(plan):
             if size <= MANY_PAGES:
                 assert pairs(plan, size) == pairs(full, size)
 
 
 def test_what_is_dropped_is_one_line_that_names_the_budget() -> None:
-    assert SHRINKING[0][2] == ""
-    for budget_s, _, dropped in SHRINKING[1:]:
+    assert shrinking()[0][2] == ""
+    for budget_s, _, dropped in shrinking()[1:]:
         assert dropped.startswith(f"dropped to fit {budget_s:.0f} s: ")
         assert "\n" not in dropped
-    assert "17 of 21 pairs of offsets at 1 MiB to 4 MiB" in SHRINKING[1][2]
-    assert "sub-rounds beyond 3 at" in SHRINKING[1][2]
-    assert "8 of 20 processes" in SHRINKING[-1][2]
-    assert "% of all sub-rounds" in SHRINKING[-1][2]
-    assert "size" in SHRINKING[-1][2]
+    assert "17 of 21 pairs of offsets at 1 MiB to 4 MiB" in shrinking()[1][2]
+    assert "sub-rounds beyond 3 at" in shrinking()[1][2]
+    assert "8 of 20 processes" in shrinking()[-1][2]
+    assert "% of all sub-rounds" in shrinking()[-1][2]
+    assert "size" in shrinking()[-1][2]
 
 
-@pytest.mark.parametrize("number", range(len(SHRINKING)))
+@pytest.mark.parametrize("number", range(len(SHARES)))
 def test_a_cut_plan_has_all_that_comparisons_need(number: int) -> None:
-    plan = SHRINKING[number][1]
+    plan = shrinking()[number][1]
     copies = [b for b in plan.blocks if b.kernels[0] == NAMES[0]]
     assert all("fast_string:twin" in b.kernels for b in copies)
     assert len({b.point for b in copies}) == len(copies)

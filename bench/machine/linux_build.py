@@ -152,8 +152,7 @@ def _routines(tree: Tree, options: Sequence[str], scratch: Path) -> list[Path]:
 
 def _dispatch(tree: Tree, features: Sequence[str], objects: Sequence[Path]) -> Dispatch:
     """The tree's dispatch beside its assembled routines; an era's memcpy() is an alias."""
-    names = {name for built in objects for name in functions(built)}
-    memcpy = "__memcpy" if "__memcpy" in names else "memcpy"
+    memcpy = "__memcpy" if "__memcpy" in functions(*objects) else "memcpy"
     return Dispatch(tree.files[linux_dispatch.FILE], features, memcpy)
 
 
@@ -173,7 +172,7 @@ def _keep_starts(tree: Tree, features: Sequence[str], scratch: Path, target: Pat
     """Notes where each function starts in its file when nobody moves it to a phase."""
     options = ["-DCOPYMC_NATURAL", "-DCOPYMC_PHASE=0", mask(features)]
     objects = _routines(tree, options, scratch)
-    starts = {name: at for built in objects for name, at in functions(built).items()}
+    starts = functions(*objects)
     if linux_dispatch.FILE in tree.files:
         starts |= _dispatch(tree, features, objects).starts(scratch)
     target.write_text(json.dumps(starts))

@@ -55,7 +55,9 @@ class Dispatch:
 
     def images(self, phase: int, folder: Path) -> tuple[Path, ...]:
         """The file in each state, its functions at a phase modulo 64, named as in `f.memcpy`."""
-        return tuple(_renamed(self._object(state, phase, folder), state) for state in ROUTINES)
+        objects = {state: self._object(state, phase, folder) for state in ROUTINES}
+        names = functions(*objects.values())
+        return tuple(_renamed(built, names, state) for state, built in objects.items())
 
     def starts(self, folder: Path) -> dict[str, int]:
         """Where each function starts in its file when nobody moves it to a phase."""
@@ -69,17 +71,17 @@ class Dispatch:
         return compiled_c(FILE, self.content, options, folder / f"copy_mc-{state}.o")
 
 
-def _renamed(target: Path, state: str) -> Path:
-    """The object with its functions renamed; the tail of the first state keeps its name."""
+def _renamed(target: Path, names: Collection[str], state: str) -> Path:
+    """The object with these functions renamed; the tail of the first state keeps its name."""
     keeps = (_TAIL,) if state == "fragile" else ()
-    names = [name for name in functions(target) if name not in keeps]
-    words = [f"--redefine-sym={name}={name}.{state}" for name in names]
+    words = [f"--redefine-sym={name}={name}.{state}" for name in names if name not in keeps]
     subprocess.run(["objcopy", *words, str(target)], check=True, capture_output=True)
     return target
 
 
-def functions(target: Path) -> dict[str, int]:
-    """Global functions of an object, and where they start in their section."""
-    done = subprocess.run(["nm", str(target)], check=True, capture_output=True, text=True)
+def functions(*targets: Path) -> dict[str, int]:
+    """Global functions of objects, and where they start in their section."""
+    command = ["nm", *map(str, targets)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     rows = [row for line in done.stdout.splitlines() if len(row := line.split()) == 3]
     return {row[2]: int(row[0], 16) for row in rows if row[1] == "T"}
