@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import json
 import os
 import shlex
@@ -98,6 +99,7 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
+            gc.freeze()  # millions of records that live to the end: none is garbage
             begun = _with(begun, watch.metadata(campaign.processes, expected.share))
             kept = keeping.keep(begun, campaign.processes, campaign.missing)
     laps.mark("saving")
