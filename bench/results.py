@@ -11,7 +11,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache as remembered
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ _HOISTED = ("name", "unit", "loops", "process", "phase", "copymc_format")  # com
 
 def save(study: Study, path: Path) -> None:
     """Writes the study as a pyperf suite, whole or not at all; CopymcError if it cannot."""
-    _write(path, _encode(study))
+    _write(path, _encode(study), level=1)  # soon on disk; `embed` packs it once more
 
 
 def packed(study: Study) -> bytes:
@@ -83,33 +83,49 @@ def _write(path: Path, text: bytes, level: int = 6) -> None:
 
 
 def _encode(study: Study) -> bytes:
-    """The suite in pyperf's JSON, written by pyperf; the host facts join its common metadata."""
-    import pyperf  # noqa: PLC0415 (60 ms that `info` and `report` do not pay)
+    """The suite in pyperf's JSON, the host facts in its common metadata.
 
-    runs: dict[Case, list[Any]] = {}
+    Written here, as pyperf's own writer compares the name of each benchmark with every other
+    and takes a quarter of a minute for a large run. A test holds that pyperf reads all of it.
+    """
+    runs: dict[Case, list[_Run]] = {}
     for process in study.processes:
         for measured in process.measured:
-            runs.setdefault(measured.case, []).append(
-                pyperf.Run(measured.values, metadata=_run_metadata(process, measured),
-                           collect_metadata=False)
-            )  # fmt: skip
-    benchmarks = [pyperf.Benchmark(rows) for rows in runs.values()]
+            run = _run_metadata(process, measured), measured.values
+            runs.setdefault(measured.case, []).append(run)
+    benchmarks = [
+        _benchmark({**case.to_metadata(), "name": case.name}, rows) for case, rows in runs.items()
+    ]
     alike = _alike(study)
-    benchmarks.append(
-        pyperf.Benchmark([_process_run(process, alike) for process in study.processes])
-    )
-    buffer = io.StringIO()
-    pyperf.BenchmarkSuite(benchmarks).dump(buffer)
-    suite = json.loads(buffer.getvalue())
-    suite["metadata"] = {**suite.get("metadata", {}), **study.metadata, "copymc_format": FORMAT}
+    facts = [_process_run(process, alike) for process in study.processes]
+    benchmarks.append(_benchmark({"name": _PROCESS}, facts))
+    metadata = {**study.metadata, "unit": "second", "copymc_format": FORMAT}
+    suite = {"version": _PYPERF_FORMAT, "metadata": metadata, "benchmarks": benchmarks}
     return json.dumps(suite, separators=(",", ":"), sort_keys=True).encode()
 
 
+_PYPERF_FORMAT = "1.0"  # of the files of pyperf, since its version 1.0
+_Run = tuple[dict[str, Scalar], Sequence[float]]  # own metadata, values
+
+
+def _benchmark(words: Mapping[str, Scalar], runs: Sequence[_Run]) -> dict[str, Any]:
+    """A benchmark, with what all its runs say said once; where a run lies stays with it."""
+    first = runs[0][0]
+    shared = {
+        key: value
+        for key, value in first.items()
+        if key not in _PLACE and all(own.get(key) == value for own, _ in runs)
+    }
+    rows = [
+        {"metadata": {k: v for k, v in own.items() if k not in shared}, "values": values}
+        for own, values in runs
+    ]
+    return {"metadata": {**words, **shared}, "runs": rows}
+
+
 def _run_metadata(process: Process, measured: Measured) -> dict[str, Scalar]:
+    """What a run says besides its case."""
     metadata: dict[str, Scalar] = {
-        **measured.case.to_metadata(),
-        "name": measured.case.name,
-        "unit": "second",
         "loops": measured.loops,
         "process": process.index,
         "phase": process.phase,
@@ -135,13 +151,9 @@ def _alike(study: Study) -> dict[str, Scalar]:
     )
 
 
-def _process_run(process: Process, alike: Mapping[str, Scalar]) -> Any:
-    import pyperf  # noqa: PLC0415
-
-    facts = {**alike, **process.facts, "name": _PROCESS, "unit": "second", "process": process.index,
-             "phase": process.phase}  # fmt: skip
-    duration = float(facts.get("duration", 0)) or 1e-9
-    return pyperf.Run([duration], metadata=facts, collect_metadata=False)
+def _process_run(process: Process, alike: Mapping[str, Scalar]) -> _Run:
+    facts = {**alike, **process.facts, "process": process.index, "phase": process.phase}
+    return facts, [float(facts.get("duration", 0)) or 1e-9]
 
 
 def load(path: Path) -> Study:
@@ -250,7 +262,7 @@ def embed(path: Path, digest: Mapping[str, Any]) -> None:
     body = b"{" + text[start:]
     entry = {**digest, "of": hashlib.sha256(body).hexdigest()}
     front = json.dumps(entry, separators=(",", ":")).encode()
-    _write(path, _DIGEST + front + b"," + body[1:], level=9)  # it is safe already: take time
+    _write(path, _DIGEST + front + b"," + body[1:])
 
 
 def embedded(path: Path) -> dict[str, Any]:

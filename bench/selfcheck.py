@@ -119,7 +119,7 @@ def durations(folder: Path) -> Iterator[Finding]:
                       enough and 0.75 * budget_s <= seconds <= 1.25 * budget_s)  # fmt: skip
         if preset == "default":
             weight = path.stat().st_size / 1e6
-            yield Finding("default file below 5 MB", f"{weight:.2f} MB", weight < 5)
+            yield Finding("default file below 8 MB", f"{weight:.2f} MB", weight < 8)
 
 
 def twin_plan(processes: int, seed: int) -> Plan:

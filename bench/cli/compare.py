@@ -15,6 +15,7 @@ from bench.cli.words import hushed, note, warn
 from bench.evidence import compare as evidence
 from bench.evidence.answers import MARGIN
 from bench.evidence.compare import Comparison
+from bench.evidence.digest import digest
 from bench.evidence.estimates import Table
 from bench.evidence.stats import LEAST
 from bench.evidence.trees import regressed
@@ -86,7 +87,9 @@ def _compare_trees(request: CompareTrees) -> int:
     outcome = measuring.measure(_of_trees(request.run, trees), manifests)
     with measuring.safe(outcome):
         if outcome.is_answered:
-            print(plain.render(report.trees(Table(outcome.study), *trees)))
+            table = Table(outcome.study)
+            print(plain.render(report.trees(table, *trees)), flush=True)
+            measuring.enclose(outcome, lambda: digest(table))
         status = measuring.close(outcome, request.run.plot, request.run.timing)
     if status or limit is None:
         return status

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import json
 import os
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from bench.cli.signals import Interrupted, Signals, signals
 from bench.cli.verify import checked
 from bench.cli.words import FAILED, fail, note, warn
 from bench.evidence import archive
+from bench.evidence.digest import Digest
 from bench.evidence.estimates import Table
 from bench.machine import catalog, host, native, noise
 from bench.measure import journal, recovery
@@ -97,11 +99,9 @@ def measure(request: RunRequest, libraries: tuple[str, ...]) -> Outcome:
             pass
         finally:  # whatever happened, the values come first
             laps.mark(timing.MEASURING)
+            gc.freeze()  # millions of records that live to the end: none is garbage
             begun = _with(begun, watch.metadata(campaign.processes, expected.share))
             kept = keeping.keep(begun, campaign.processes, campaign.missing)
-        if kept.study.processes and not taken.signum:
-            with suppress(CopymcError, Interrupted, MemoryError), taken.welcome():
-                archive.enclose(Path(kept.study.source))  # the file is whole without it
     laps.mark("saving")
     seconds, failures = time.monotonic() - start, tuple(campaign.failures)
     return Outcome(kept.study, seconds, campaign.missing, failures, taken.signum,
@@ -112,6 +112,14 @@ def _with(begun: Begun, metadata: Mapping[str, Scalar]) -> Begun:
     """The run with more metadata."""
     head = replace(begun.head, metadata={**begun.head.metadata, **metadata})
     return replace(begun, head=head)
+
+
+def enclose(outcome: Outcome, digest: Callable[[], Digest]) -> None:
+    """Puts the digest into the results file, once the answer is out: it is whole without it."""
+    outcome.laps.mark("answering")
+    with suppress(CopymcError, MemoryError):
+        archive.put(Path(outcome.study.source), digest())
+    outcome.laps.mark("enclosing the digest")
 
 
 def close(outcome: Outcome, plot: bool, show_time: bool) -> int:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from bench.cli import measuring
 from bench.cli.files import context
 from bench.cli.kernels import load_trees
 from bench.cli.requests import RunRequest
 from bench.cli.words import hushed
-from bench.evidence import archive
-from bench.evidence.claims import Context, Finding
+from bench.evidence.claims import Context
+from bench.evidence.digest import Digest, digest
 from bench.evidence.estimates import Table
-from bench.model import Study
 from bench.present import plain
 from bench.present.report import Report
 
@@ -27,12 +23,12 @@ def main(request: RunRequest) -> int:
         outcome = measuring.measure(request, load_trees(request.trees))
         with measuring.safe(outcome):
             if outcome.is_answered:
-                report = Report(Table(outcome.study), weighed, _findings(outcome.study, weighed))
-                print(plain.render(report.screen(_LINES, "copymc report FILE")))
+                report = Report(Table(outcome.study), weighed)
+                print(plain.render(report.screen(_LINES, "copymc report FILE")), flush=True)
+                measuring.enclose(outcome, lambda: _digest(report, weighed))
             return measuring.close(outcome, request.plot, request.timing)
 
 
-def _findings(study: Study, weighed: Context) -> Sequence[Finding] | None:
-    """Those that the file already has in front of it, as it lies on disk."""
-    kept = archive.kept(Path(study.source)) if weighed == Context() else None
-    return kept.findings if kept else None
+def _digest(report: Report, weighed: Context) -> Digest:
+    """That of the file; judged already, unless the claims were weighed by chosen mixes."""
+    return digest(report.table, None, report.findings if weighed == Context() else None)

@@ -91,7 +91,11 @@ def enclose(path: Path) -> None:
 
     It holds as long as the rest of the file and the code that judges are what they are now.
     """
-    own = _made(path, Context(), Selection())
+    put(path, _made(path, Context(), Selection()))
+
+
+def put(path: Path, own: Digest) -> None:
+    """Puts a digest into the file that it is of; CopymcError if it cannot be written."""
     results.embed(path, {"code": _code(), "digest": own.to_plain()})
 
 

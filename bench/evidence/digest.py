@@ -96,8 +96,10 @@ def _numbers(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: math.nan if value is None else value for key, value in plain.items()}
 
 
-def digest(table: Table, context: Context | None = None) -> Digest:
-    """The digest of a table."""
+def digest(
+    table: Table, context: Context | None = None, findings: Sequence[Finding] | None = None
+) -> Digest:
+    """The digest of a table; `findings` spares the judging."""
     facts = table.study.metadata
     seen = noise(table, 64, 1 << 20)
     return Digest(
@@ -108,7 +110,7 @@ def digest(table: Table, context: Context | None = None) -> Digest:
         virtual=is_virtual(facts),
         recovers=not recovers_nothing(facts),
         twin_error=seen.twin_error_p95,
-        findings=judge(table, context),
+        findings=judge(table, context) if findings is None else tuple(findings),
         cells=tuple(_cells(table.other(SAME, ORDINARY))),
     )
 

@@ -23,13 +23,17 @@ def _words(text: str) -> list[str]:
         return text.split()
 
 
+_SHOWN = ("--plot", "--timing", "--quiet")
+"""Options that decide what is shown and not what is measured."""
+
+
 def _without(words: Sequence[str]) -> list[str]:
-    """The command's words but for its own seed and place of output."""
+    """The command's words but for its own seed, and for what is not measured by."""
     kept, skip = [], False
     for word in words:
         if skip or word in ("--seed", "--output"):
             skip = not skip
-        elif not word.startswith(("--seed=", "--output=")):
+        elif word not in _SHOWN and not word.startswith(("--seed=", "--output=")):
             kept.append(word)
     return kept
 

@@ -238,8 +238,8 @@ def _notes(table: Table, own: Contest | None) -> Iterator[str]:
     if own is not None and own.points:
         yield _random(table, own)
         yield ""
-    yield f"{_contract(kept(table), facts)}   {_twin(table)}"
     yield from _share(facts)
+    yield f"{_contract(kept(table), facts)}   {_twin(table)}"
     if facts.get("dropped"):
         yield f"left out to fit the budget: {facts['dropped']}"[:_LONGEST]
 
@@ -320,7 +320,7 @@ def _share(facts: Mapping[str, Scalar]) -> Iterator[str]:
         return
     gap = facts.get("longest_gap_s")
     words = f", longest gap {_seconds(gap)}" if isinstance(gap, (int, float)) else ""
-    yield f"CPU share {min(shares):.0%}{words}: expect more from a quieter hour or machine"
+    yield f"CPU share {min(shares):.0%}{words}: a quieter hour would tell more"
 
 
 def _seconds(seconds: float) -> str:
