@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,15 +140,24 @@ def test_this_process_leaves_the_cpu_that_measures_where_another_is_allowed(
     assert moved == [{0, 2}]
 
 
-def test_an_abandoned_run_keeps_what_came_and_leaves_no_worker() -> None:
+def test_an_abandoned_run_keeps_what_came_and_leaves_no_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def started(*words: Any, **options: Any) -> subprocess.Popen[bytes]:
+        workers.append(start(*words, **options))
+        return workers[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", started)
     campaign = Campaign(PLAN, -1, clean_environ(os.environ))
     events = campaign.events()
     next(events)
     events.close()
     assert len(campaign.processes[0].measured) == 2
     assert "1 of 2 processes have nothing" in campaign.missing
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert [worker.returncode for worker in workers] == [-signal.SIGKILL]
 
 
 def test_workers_see_few_variables_unless_asked() -> None:
