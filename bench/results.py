@@ -175,13 +175,17 @@ def _read(path: Path) -> Study:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for garbage inside: a file is millions of records that all live until read."""
+    """No search for garbage inside, nor later among what was made: millions of records.
+
+    They hold no cycles, so that they go when nobody has them any more.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
             gc.enable()
 
 
@@ -298,6 +302,8 @@ def _study(suite: Mapping[str, Any], source: str) -> Study:
         shared = {**hoisted, **benchmark.get("metadata", {})}
         case = Case.from_metadata(shared) if shared.keys() >= _ALWAYS else None
         usual = _usual(case, shared) if case else None
+        if shared.get("name") != _PROCESS:
+            _require_times([value for run in benchmark["runs"] for value in run["values"]])
         for run in benchmark["runs"]:
             _take(run, shared, usual, facts, measured)
     if not measured:
@@ -389,14 +395,20 @@ def _numbers(facts: dict[str, Scalar]) -> dict[str, Scalar]:
     return facts
 
 
-def _values(values: list[Any]) -> tuple[float, ...]:
-    """The values, each proved to be a time; by passes in C, as files hold millions."""
+def _values(values: list[float]) -> tuple[float, ...]:
+    """The values of a run, of which `_require_times` has seen each."""
     if len(values) > _VALUES_MAX:
         raise CopymcError(f"a run has {len(values)} values, more than {_VALUES_MAX}")
+    return tuple(values)
+
+
+def _require_times(values: list[Any]) -> None:
+    """Ensures that each value is a time; by passes in C, as files hold millions."""
+    if not values:
+        return  # a case without values is named where it is read
     if set(map(type, values)) != {float} or not (min(values) > 0 and max(values) < 1e6):
         wrong = next(v for v in values if type(v) is not float or not 0 < v < 1e6)
         raise CopymcError(f"value {wrong!r} is not a time in seconds")
-    return tuple(values)
 
 
 def _retries(text: str) -> Iterator[tuple[int, float]]:

@@ -23,6 +23,8 @@ def _matching(
     study: Study, patterns: Sequence[str], missing_ok: Sequence[str]
 ) -> tuple[str, ...]:
     """The study's kernels that the names or patterns mean; CopymcError for one without any."""
+    if not patterns:
+        return ()
     names = sorted({m.case.kernel for process in study.processes for m in process.measured})
     kernels: list[str] = []
     for pattern in patterns:

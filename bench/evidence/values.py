@@ -89,7 +89,7 @@ class Values:
         rounds = np.zeros(len(self.points), dtype=np.int64)
         for case, columns in self.by_case.items():
             row = self._rows[case.point]
-            rounds[row] = max(rounds[row], *(len(m.values) for _, m in columns))
+            rounds[row] = max(rounds[row], *map(len, [m.values for _, m in columns]))
         return tuple(
             _Band(np.flatnonzero(rounds == number), int(number)) for number in np.unique(rounds)
         )
@@ -151,7 +151,10 @@ def _by_case(study: Study) -> Mapping[Case, Sequence[Column]]:
     same: dict[int, tuple[Case, list[Column]]] = {}
     for column, process in enumerate(study.processes):
         for m in process.measured:
-            same.setdefault(id(m.case), (m.case, []))[1].append((column, m))
+            own = same.get(id(m.case))
+            if own is None:
+                own = same[id(m.case)] = m.case, []
+            own[1].append((column, m))
     by_case: dict[Case, list[Column]] = {}
     for case, columns in same.values():
         by_case.setdefault(case, []).extend(columns)
