@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -31,6 +31,18 @@ from tests.waiting import ending, watched
 
 ONE = ("run", "--kernel", "memcpy", "--size", "64", "--delta", "0")
 ENDLESS = (*ONE, "--processes", "4000")
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Lets commands heed the signals that these tests ignore behind nohup or a shell's `&`."""
+    sent = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ignored = [one for one in sent if signal.getsignal(one) is signal.SIG_IGN]
+    for one in ignored:
+        signal.signal(one, signal.SIG_DFL)
+    yield
+    for one in ignored:
+        signal.signal(one, signal.SIG_IGN)
 
 
 def begun(
